@@ -1,0 +1,12 @@
+"""Frozen values that stand for model things on the wire, and the table of types that can travel.
+
+Nothing here knows models, querysets or sockets. A server lowers an instance to an InstanceRow and a
+queryset to a RowSet; a client lowers its instances to InstanceRef; serializers pack these.
+"""
+
+from __future__ import annotations
+
+from .models import InstanceRef, InstanceRow, RowSet
+from .types import TypeTable, WireType
+
+__all__ = ["InstanceRef", "InstanceRow", "RowSet", "TypeTable", "WireType"]

@@ -1,0 +1,38 @@
+"""The values that stand for model instances and row sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class InstanceRef(NamedTuple):
+    """An instance as an argument: the receiver loads it again by its key."""
+
+    model: str  # "app_label.Name"
+    pk: Any
+
+
+class InstanceRow(NamedTuple):
+    """An instance as a result: its key and its readable fields, and what ``str()`` of it is."""
+
+    model: str
+    pk: Any
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    text: str | None = None
+
+
+class RowSet(NamedTuple):
+    """Rows of one shape as columns, which pack several times faster than rows do.
+
+    ``model`` is None for plain rows (``values_list``). All columns are of equal length.
+    """
+
+    model: str | None
+    names: tuple[str, ...]
+    columns: tuple[Sequence[Any], ...]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the rows as tuples in order."""
+        return list(zip(*self.columns, strict=True))
