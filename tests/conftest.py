@@ -1,0 +1,68 @@
+"""Fixtures for all tests, first of all the one that fails a test which leaks a thread or a socket."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Threads that belong to the process and not to a test: they are made once and stay.
+_PROCESS_THREADS = ("ThreadPoolExecutor", "asyncio_", "pytest_timeout", "chunnel-client")
+_SETTLE = 5.0  # seconds; what a test closed may take this long to be gone
+
+
+def _threads() -> set[threading.Thread]:
+    return {
+        thread
+        for thread in threading.enumerate()
+        if thread.is_alive() and not thread.name.startswith(_PROCESS_THREADS)
+    }
+
+
+def _sockets() -> set[str]:
+    """Return the open sockets of this process, each by its inode."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(entry)  # noqa: PTH115 - the link's text is not a path
+        except OSError:  # it was the directory's own descriptor, or closed meanwhile
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test that leaves a thread or a socket behind.
+
+    ``@pytest.mark.leaks(reason)`` exempts a test, for instance one that opens the pool of connections
+    which the process keeps.
+    """
+    if request.node.get_closest_marker("leaks") is not None or not Path("/proc/self/fd").is_dir():
+        yield
+        return
+    threads, sockets = _threads(), _sockets()
+    yield
+    deadline = time.monotonic() + _SETTLE
+    collected = False
+    while True:
+        new_threads, new_sockets = _threads() - threads, _sockets() - sockets
+        if not new_threads and not new_sockets:
+            return
+        if not collected:
+            gc.collect()
+            collected = True
+        elif time.monotonic() > deadline:
+            break
+        for thread in new_threads:
+            thread.join(0.01)
+        if not new_threads:
+            threading.Event().wait(0.01)
+    names = sorted(thread.name for thread in new_threads)
+    pytest.fail(f"The test left threads {names} and {len(new_sockets)} sockets behind.")
