@@ -11,6 +11,7 @@ from .types import (
     ParameterSchema,
     Schema,
 )
+from .wire import fingerprint, schema_from_wire, schema_to_wire
 
 __all__ = [
     "AppSchema",
@@ -20,4 +21,7 @@ __all__ = [
     "ModelSchema",
     "ParameterSchema",
     "Schema",
+    "fingerprint",
+    "schema_from_wire",
+    "schema_to_wire",
 ]
