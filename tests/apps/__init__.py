@@ -1,0 +1,1 @@
+"""Django apps that the tests serve."""
