@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run a command of the economy; with ``--settings example_government.settings`` the government's."""
+"""Run a command of the economy; ``--settings example_government.settings`` picks the government."""
 
 import os
 import sys

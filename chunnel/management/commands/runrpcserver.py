@@ -1,0 +1,388 @@
+"""Serve this project's functions and models to other projects.
+
+Three ways to run, decided in ``handle``:
+
+* one worker: this process serves, from its main thread;
+* in development: Django's autoreloader starts a process that serves from a second thread and is
+  replaced whenever code changes;
+* several workers: this process becomes the parent of ``server/processes.py`` and serves nothing.
+
+Where the pool is gevent, the process that serves replaces itself by ``python -m gevent.monkey``:
+psycopg chooses its way to wait when it is imported, so patching later would be too late.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from argparse import ArgumentParser
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import django
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.utils import autoreload, timezone
+
+from ... import __version__, conf, signals
+from ...server import processes
+
+if TYPE_CHECKING:
+    from ...context import ServedCall
+    from ...server.worker import Worker
+
+DEFAULT_GRACE = 10.0  # seconds that calls under way have to end; OPTIONS["grace"]
+RELOAD_EXIT_CODE = 3  # of Django's autoreloader
+
+
+class Command(BaseCommand):
+    help = "Serves this project's functions and models to other projects."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - run in handle, where runserver does
+    stealth_options = ("use_reloader",)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if self._called_from_command_line:
+            parser.error = self._refuse  # type: ignore[method-assign] # argparse prints the usage too
+        return parser
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "address",
+            nargs="?",
+            help="Where to serve: 7070, 0:7070, [::]:7070, tcp://… or ipc://…, instead of BIND.",
+        )
+        parser.add_argument("--workers", metavar="N", help="Processes that share the address.")
+        parser.add_argument("--pool", metavar="threads|gevent", help="How calls run at once.")
+        parser.add_argument("--concurrency", metavar="N", help="Calls at once in each process.")
+        parser.add_argument(
+            "--noreload",
+            action="store_false",
+            dest="use_reloader",
+            help="Do not restart when code changes (only with DEBUG does it at all).",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        self.verbosity: int = options["verbosity"]
+        settings = read_settings(options)
+        role = processes.child_role()
+        reloading = bool(options.get("use_reloader", True) and django_settings.DEBUG)
+        if role is not None:
+            role.follow_parent()
+            self._patch(settings)
+            binds = zip(settings.binds, role.addresses, strict=True)
+            settings = replace(
+                settings,
+                workers=role.workers,
+                binds=tuple(replace(bind, address=address) for bind, address in binds),
+            )
+            self._serve_in_main_thread(settings, role)
+        elif reloading:
+            self._serve_reloading(replace(settings, workers=1))
+        elif settings.workers > 1:
+            self._run_parent(settings)
+        else:
+            self._patch(settings)
+            self._serve_in_main_thread(settings, None)
+
+    # The ways to run
+
+    def _serve_in_main_thread(
+        self, settings: conf.ServerSettings, role: processes.ChildRole | None
+    ) -> None:
+        if role is None:
+            self._check()
+        try:
+            worker = open_worker(settings, reuse_port=role is not None)
+        except CannotServe as error:
+            if role is None:
+                raise CommandError(str(error), returncode=1) from None
+            self.stderr.write(str(error))
+            sys.exit(processes.EXIT_UNUSABLE)
+        reload = threading.Event()
+        hangup_reloads = not _has_terminal()
+
+        def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
+            if number == signal.SIGHUP and hangup_reloads:
+                reload.set()
+            # Not here: this thread may hold any of the worker's locks.
+            threading.Thread(target=worker.stop, args=(_grace(settings),), daemon=True).start()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop)
+        if role is None:
+            self._announce(settings, worker.endpoints)
+        self._print_calls()
+        if role is not None:
+            role.report_ready()
+        worker.run()
+        if reload.is_set() and role is None:
+            self.stdout.write("Reloading.")
+            connections.close_all()
+            _replace_process(autoreload.get_child_arguments())
+
+    def _serve_reloading(self, settings: conf.ServerSettings) -> None:
+        if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
+            sys.exit(_watch_over_reloads())
+        self._patch(settings)
+        serving: list[Worker] = []
+        ended = threading.Event()
+
+        def serve() -> None:
+            autoreload.raise_last_exception()
+            self._check()
+            try:
+                worker = open_worker(settings, reuse_port=False)
+            except CannotServe as error:
+                self.stderr.write(str(error))
+                os._exit(1)  # as runserver does: this thread cannot end the process otherwise
+            serving.append(worker)
+            self._announce(settings, worker.endpoints)
+            self._print_calls()
+            try:
+                worker.run()
+            finally:
+                ended.set()
+
+        try:
+            autoreload.run_with_reloader(serve)
+        finally:  # code changed, Ctrl-C or SIGTERM: this is the main thread
+            for worker in serving:
+                worker.stop(_grace(settings))
+                ended.wait(_grace(settings) + 1)
+
+    def _run_parent(self, settings: conf.ServerSettings) -> None:
+        self._check()
+        held = []
+        for bind in settings.binds:
+            try:
+                held.append(processes.hold(bind.address))
+            except (processes.AddressTaken, processes.CannotShare) as error:
+                raise CommandError(error.args[-1], returncode=1) from None
+            except OSError as error:
+                raise CommandError(_cannot_bind(bind.address, error), returncode=1) from None
+        addresses = [item.address for item in held]
+        connections.close_all()
+        self._announce(settings, addresses)
+        parent = processes.Parent(
+            command=autoreload.get_child_arguments(),
+            workers=settings.workers,
+            addresses=addresses,
+            grace=_grace(settings),
+            report=self._report,
+        )
+        code = parent.run()
+        for item in held:
+            item.socket.close()
+        if code:
+            sys.exit(code)
+
+    def _patch(self, settings: conf.ServerSettings) -> None:
+        """Return if this process is fit for the pool, else replace it by one that is."""
+        if settings.pool != "gevent":
+            return
+        if find_spec("gevent") is None:
+            raise CommandError(
+                "The pool gevent needs gevent, which is not installed: pip install chunnel[gevent]"
+            )
+        from gevent.monkey import is_module_patched
+
+        if not is_module_patched("socket"):
+            connections.close_all()
+            python, *arguments = autoreload.get_child_arguments()
+            _replace_process([python, *_with_gevent(arguments)])
+
+    # What it prints
+
+    def _check(self) -> None:
+        if self.verbosity:
+            self.stdout.write("Performing system checks...\n\n")
+        self.check(display_num_errors=self.verbosity > 0)
+
+    def _announce(self, settings: conf.ServerSettings, addresses: list[str]) -> None:
+        if not self.verbosity:
+            return
+        from ...registry import autodiscover, registry
+
+        autodiscover()
+        now = timezone.localtime().strftime("%B %d, %Y - %X")
+        stop = "CTRL-BREAK" if sys.platform == "win32" else "CONTROL-C"
+        module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+        versions = f"Django version {django.get_version()}, Chunnel version {__version__}"
+        at_once = f"{_plural(settings.concurrency, 'call')} at once"
+        lines = [
+            now,
+            f"{versions}, using settings {module!r}",
+            f"Serving {settings.name} at {', '.join(addresses)}",
+            *(f"  {line}" for line in _summary(registry)),
+            f"Pool {settings.pool}, {at_once}, {_plural(settings.workers, 'worker')}",
+            f"Quit the server with {stop}.",
+        ]
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+    def _report(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _print_calls(self) -> None:
+        if self.verbosity >= 2:
+            signals.call_finished.connect(self._print_call, dispatch_uid="runrpcserver")
+
+    def _print_call(
+        self,
+        *,
+        sender: str,
+        call: ServedCall,
+        outcome: str,
+        exception: BaseException | None,
+        elapsed: float,
+        **kwargs: Any,  # noqa: ARG002 - a receiver takes what comes
+    ) -> None:
+        what = type(exception).__name__ if exception is not None else outcome
+        caller = call.project or call.peer
+        stamp = timezone.localtime().strftime("%d/%b/%Y %X")
+        self._report(f"[{stamp}] {caller} {sender} {what} {elapsed * 1000:.1f} ms {call.id}")
+
+    def _refuse(self, message: str) -> NoReturn:
+        self.stderr.write(f"{message[:1].upper()}{message[1:].rstrip('.')}.")
+        sys.exit(2)
+
+
+class CannotServe(Exception):
+    """The worker cannot be opened; the message is a sentence for the operator."""
+
+
+def read_settings(options: dict[str, Any]) -> conf.ServerSettings:
+    """Return CHUNNEL_SERVER as the options change it; raise CommandError if either is faulty."""
+    try:
+        settings = conf.server_settings()
+        if options["address"] is not None:
+            settings = replace(
+                settings, binds=(conf.Bind(conf.parse_bind_address(options["address"])),)
+            )
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from None
+    pool = options["pool"] or settings.pool
+    if options["pool"] and "." not in pool and pool not in {"threads", "gevent"}:
+        raise CommandError(f"There is no pool {pool!r}; the pools are 'threads' and 'gevent'.")
+    return replace(
+        settings,
+        pool=pool,
+        workers=_whole("--workers", options["workers"], settings.workers),
+        concurrency=_whole("--concurrency", options["concurrency"], settings.concurrency),
+    )
+
+
+def _whole(option: str, given: str | int | None, default: int) -> int:
+    if given is None:
+        return default
+    try:
+        number = int(given)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise CommandError(f"{option} must be a whole number of at least 1, not {given!r}.")
+    return number
+
+
+def open_worker(settings: conf.ServerSettings, *, reuse_port: bool) -> Worker:
+    """Listen on all addresses and return the worker that will serve them.
+
+    Raise CannotServe if an address cannot be had.
+    """
+    from ...server.worker import Worker
+
+    try:
+        return Worker.open(settings, reuse_port=reuse_port)
+    except OSError as error:
+        address = ", ".join(bind.address for bind in settings.binds)
+        raise CannotServe(_cannot_bind(address, error)) from None
+    except ImproperlyConfigured as error:
+        raise CannotServe(str(error)) from None
+
+
+def _cannot_bind(address: str, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"Cannot serve at {address}: {reason[:1].lower()}{reason[1:].rstrip('.')}."
+
+
+def _grace(settings: conf.ServerSettings) -> float:
+    return float(settings.options.get("grace", DEFAULT_GRACE))
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _with_gevent(arguments: list[str]) -> list[str]:
+    """Return interpreter arguments that run the same program patched.
+
+    The program's path or ``-m module`` comes after the interpreter's own options.
+    """
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        if arguments[place] == "-m":
+            return [*arguments[:place], "-m", "gevent.monkey", "--module", *arguments[place + 1 :]]
+        place += 1
+    return [*arguments[:place], "-m", "gevent.monkey", *arguments[place:]]
+
+
+def _replace_process(command: list[str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606 - the command this process was started with
+
+
+def _watch_over_reloads() -> int:
+    """Start the process that serves, again whenever code changed; return its exit code.
+
+    Unlike Django's own loop this one lets it finish its calls: the signals are passed on.
+    """
+    environment = {**os.environ, autoreload.DJANGO_AUTORELOAD_ENV: "true"}
+    child: subprocess.Popen[bytes] | None = None
+    stopped = False
+
+    def pass_on(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
+        nonlocal stopped
+        stopped = True
+        # A terminal sends Ctrl-C to the child by itself.
+        if child is not None and (number == signal.SIGTERM or not _has_terminal()):
+            child.send_signal(signal.SIGTERM)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    while True:
+        child = subprocess.Popen(autoreload.get_child_arguments(), env=environment)  # noqa: S603
+        code = child.wait()
+        if stopped:
+            return 0
+        if code != RELOAD_EXIT_CODE:
+            return code
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _summary(registry: Any) -> list[str]:
+    """Return a line for each app that exposes something."""
+    return [
+        f"{app.label}: "
+        + ", ".join(
+            _plural(len(parts), noun)
+            for parts, noun in (
+                (app.functions, "function"),
+                (app.models, "model"),
+                (app.exceptions, "exception"),
+            )
+            if parts
+        )
+        for app in registry.schema().apps
+    ]

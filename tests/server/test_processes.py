@@ -1,0 +1,250 @@
+"""The parent and its children, with children that are real processes but serve nothing of Chunnel."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chunnel.server import processes
+from chunnel.server.processes import AddressTaken, CannotShare, ChildRole, hold
+
+CHILD = """
+    import os, signal, socket, sys
+    sys.path.insert(0, {root!r})
+    from chunnel.server.processes import EXIT_UNUSABLE, child_role
+
+    role = child_role()
+    role.follow_parent()
+    if os.path.exists({unusable!r}):
+        sys.exit(EXIT_UNUSABLE)
+    host, _, port = role.addresses[0].removeprefix("tcp://").rpartition(":")
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, int(port)))
+    listener.listen()
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit(0))
+    role.report_ready()
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(f"{{role.index}} {{os.getpid()}}".encode())
+"""
+
+PARENT = """
+    import sys
+    sys.path.insert(0, {root!r})
+    from chunnel.server.processes import Parent, hold
+
+    held = hold("tcp://127.0.0.1:0")
+    print(held.address, flush=True)
+    parent = Parent(
+        [sys.executable, {child!r}], 2, [held.address], grace=5,
+        report=lambda line: print(line, flush=True),
+    )
+    sys.exit(parent.run())
+"""
+
+
+class Running:
+    """A parent that runs, read line by line."""
+
+    def __init__(self, tmp_path: Path):
+        root = str(Path(__file__).resolve().parents[2])
+        self.unusable = tmp_path / "unusable"
+        child, parent = tmp_path / "child.py", tmp_path / "parent.py"
+        child.write_text(textwrap.dedent(CHILD.format(root=root, unusable=str(self.unusable))))
+        parent.write_text(textwrap.dedent(PARENT.format(root=root, child=str(child))))
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(parent)], stdout=subprocess.PIPE, text=True
+        )
+        host, _, port = self.line().removeprefix("tcp://").rpartition(":")
+        self.place = host, int(port)
+
+    def line(self, timeout: float = 20) -> str:
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], timeout)[0], "no line came"
+        return os.fsdecode(_read_line(self.process.stdout.fileno()))
+
+    def ask(self) -> tuple[int, int]:
+        """Return index and process id of the child that the kernel chose."""
+        with socket.create_connection(self.place, timeout=5) as connection:
+            index, pid = connection.recv(64).split()
+        return int(index), int(pid)
+
+    def pids(self, number: int) -> set[int]:
+        """Return the ids of the ``number`` children that answer."""
+        found: set[int] = set()
+
+        def all_found() -> bool:
+            found.add(self.ask()[1])
+            return len(found) >= number
+
+        until(all_found)
+        return found
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def _read_line(descriptor: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(descriptor, 1)
+        if not byte:
+            break
+        line += byte
+    return line.rstrip(b"\n")
+
+
+def until(condition: Callable[[], object], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        select.select([], [], [], 0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    parent = Running(tmp_path)
+    try:
+        assert parent.line() == "All 2 workers serve."
+        yield parent
+    finally:
+        parent.stop()
+
+
+def test_children_share_the_address(running: Running) -> None:
+    """The kernel spreads connections over both children."""
+    assert len(running.pids(2)) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_parent_and_children(running: Running, number: signal.Signals) -> None:
+    """The parent passes the signal on, waits, and exits with 0."""
+    pids = running.pids(2)
+    running.process.send_signal(number)
+    assert running.process.wait(20) == 0
+    assert not any(map(is_running, pids))
+
+
+def test_a_killed_child_is_started_again(running: Running) -> None:
+    """A child that dies comes back, and the parent says which one it was."""
+    before = running.pids(2)
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    assert f"(process {victim}) was ended by SIGKILL; starting it again" in running.line()
+    survivors = before - {victim}
+    until(lambda: running.ask()[1] not in before)
+    assert survivors <= running.pids(2)
+
+
+def test_hangup_replaces_every_child(running: Running) -> None:
+    """After SIGHUP new processes serve, the old ones are gone and the address answered throughout."""
+    before = running.pids(2)
+    running.process.send_signal(signal.SIGHUP)
+    assert running.line() == "Reloading: starting new workers."
+    until(lambda: not any(map(is_running, before)))
+    assert not running.pids(2) & before
+
+
+def test_a_reload_that_cannot_serve_keeps_the_old_children(running: Running) -> None:
+    """New code that refuses its settings does not take the service down."""
+    before = running.pids(2)
+    running.unusable.touch()
+    running.process.send_signal(signal.SIGHUP)
+    assert running.line() == "Reloading: starting new workers."
+    assert running.line() == "The new workers cannot serve; the old ones stay."
+    assert running.pids(2) == before
+
+
+def test_a_first_start_that_cannot_serve_ends_the_parent(tmp_path: Path) -> None:
+    """Starting it again would end the same way."""
+    (tmp_path / "unusable").touch()
+    parent = Running(tmp_path)
+    try:
+        assert parent.process.wait(20) == 1
+    finally:
+        parent.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_children_end_with_a_killed_parent(running: Running) -> None:
+    """No child stays behind on the address when the parent is killed."""
+    pids = running.pids(2)
+    running.process.kill()
+    running.process.wait(10)
+    until(lambda: not any(map(is_running, pids)))
+
+
+def test_an_address_in_use_is_noticed() -> None:
+    """Even where the other one listens with SO_REUSEPORT and would share it silently."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(AddressTaken, match=f"tcp://127.0.0.1:{port} is in use"):
+            hold(f"tcp://127.0.0.1:{port}")
+
+
+def test_a_held_port_cannot_be_taken() -> None:
+    """Nobody who does not share can bind it, and no connection goes to the holder."""
+    held = hold("tcp://127.0.0.1:0")
+    host, _, port = held.address.removeprefix("tcp://").rpartition(":")
+    with held.socket, socket.socket() as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind((host, int(port)))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)), timeout=5)
+
+
+@pytest.mark.parametrize("address", ["ipc:///tmp/chunnel.sock", "memory://"])
+def test_what_is_not_tcp_cannot_be_shared(address: str) -> None:
+    """The sentence names the address and the way out."""
+    with pytest.raises(CannotShare, match=f"cannot share {address}; serve it with one worker"):
+        hold(address)
+
+
+def test_ipv6_is_held_in_brackets() -> None:
+    """The real port takes the place of 0."""
+    if not socket.has_ipv6:
+        pytest.skip("this Python has no IPv6")
+    held = hold("tcp://[::1]:0")
+    held.socket.close()
+    assert held.address.startswith("tcp://[::1]:")
+    assert not held.address.endswith(":0")
+
+
+def test_a_role_survives_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the parent writes is what the child reads."""
+    role = ChildRole(1, 3, ("tcp://127.0.0.1:7070",), 4711, 9)
+    monkeypatch.setenv(processes.ENVIRONMENT_KEY, role.to_environment())
+    assert processes.child_role() == role
+
+
+def test_without_a_parent_there_is_no_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process started by hand is nobody's child."""
+    monkeypatch.delenv(processes.ENVIRONMENT_KEY, raising=False)
+    assert processes.child_role() is None
