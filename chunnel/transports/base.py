@@ -1,9 +1,12 @@
 """What a transport is: a way to carry whole messages, as lists of frames, between two peers.
 
-A transport knows nothing of the protocol. A client dials a ``Pipe``, one connection to one endpoint,
-once: when it breaks it stays broken, and a new connection is a new pipe. A server opens a
-``Listener``, which many peers share; a peer is named by opaque bytes that mean something to this
+A transport knows nothing of the protocol. A client dials a ``Pipe``, one connection to one
+endpoint, once: when it breaks it stays broken, and a new connection is a new pipe. A server opens
+a ``Listener``, which many peers share; a peer is named by opaque bytes that mean something to this
 listener alone.
+
+Pipes and listeners have one owner at a time, who alone may use them; only ``wake`` is for everybody.
+A pipe or listener that was open at a fork is closed in the child, and stays open in the parent.
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ class PeerGone(Exception):
 
 
 class AddressInUse(OSError):
-    """The address is taken by another process."""
+    """The address is taken; ``str()`` is a sentence that names it."""
+
+    def __str__(self) -> str:
+        return str(self.strerror or super().__str__())
 
 
 class Pipe(ABC):
-    """One connection of a client. One thread at a time uses it; only ``wake`` may be called by others."""
+    """One connection of a client."""
 
     endpoint: str
 
@@ -56,9 +62,14 @@ class Pipe(ABC):
 
 
 class Listener(ABC):
-    """The server's end. One thread at a time uses it; only ``wake`` may be called by others."""
+    """The server's end."""
 
-    endpoint: str  # as bound: with the real port where 0 was asked for
+    endpoints: tuple[str, ...]  # as bound: with the real port where 0 was asked for
+
+    @property
+    def endpoint(self) -> str:
+        """The first of ``endpoints``."""
+        return self.endpoints[0]
 
     @abstractmethod
     def send(self, peer: bytes, frames: Sequence[bytes]) -> None:
@@ -93,4 +104,8 @@ class Transport(ABC):
     def listen(
         self, endpoints: Sequence[str], options: Mapping[str, Any], *, reuse_port: bool = False
     ) -> Listener:
-        """Listen on all of ``endpoints`` at once; raise AddressInUse naming the one that is taken."""
+        """Listen on all of ``endpoints``; raise AddressInUse naming the one that is taken.
+
+        With ``reuse_port`` other processes may listen on the same addresses in the same way, and
+        connections are spread over them; an address that cannot be shared is a ValueError.
+        """

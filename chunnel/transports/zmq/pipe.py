@@ -1,0 +1,279 @@
+"""A client's pipe: one DEALER, which is one connection, once.
+
+* libzmq would reconnect silently, and deliver a message meant for one process to its successor. So
+  RECONNECT_IVL is -1, IMMEDIATE is 1, and a pipe that broke stays broken.
+* A DEALER does not say that its connection ended; its monitor does. The monitor is looked at when a
+  wait says so, never on the way of a message that arrives in time.
+* A wait begins with a plain blocking ``recv`` of at most BRIEF, which spares a fast answer two
+  system calls, and goes on with poll() over socket, monitor and bell. A pipe that is ever woken by
+  another thread waits in poll() from the start.
+* What arrived before the break is delivered before the break is reported.
+* Before every poll() stands a ``recv`` that said EAGAIN (see ``waiting``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import time
+from collections.abc import Sequence
+
+import zmq
+from zmq.backend import Socket as CSocket
+
+from ..base import Pipe, PipeClosed
+from . import process
+from .addresses import TcpAddress, ipc_path, resolve
+from .options import ZmqOptions
+from .waiting import Bell, patched, waiter_for
+
+# Seconds. Long enough for most answers, short enough that a break or the first wake is not late.
+BRIEF = 0.002
+
+# A message of more frames is cut after this many, so that the codec refuses it.
+MAX_FRAMES = 8
+
+_EVENTS = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CLOSED
+)
+_HANDSHAKE_FAILED = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_LAST = int(zmq.DONTWAIT)
+_MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
+
+_event = struct.Struct("=HI")
+_monitors = itertools.count(1)
+_send = CSocket.send  # without the layer for draft sockets that zmq.Socket puts above it
+
+
+class ZmqPipe(Pipe):
+    """Made by ``dial``; open from the first moment its caller sees it."""
+
+    def __init__(
+        self, endpoint: str, address: str, options: ZmqOptions, *, v6: bool, timeout: float
+    ):
+        self.endpoint = endpoint
+        self._broken = ""  # why, once it is
+        self._closed = ""  # why, once it is closed at our end
+        self._connected = self._ready = False
+        context = process.context()
+        milliseconds = int(timeout * 1000) + 1000  # only so that our own deadline comes first
+        self._socket = dealer = context.socket(zmq.DEALER)
+        dealer.linger = 0
+        dealer.immediate = 1
+        dealer.reconnect_ivl = -1
+        dealer.connect_timeout = milliseconds
+        dealer.handshake_ivl = milliseconds
+        dealer.maxmsgsize = options.max_frame
+        dealer.set_hwm(options.high_water_mark)
+        dealer.heartbeat_ivl = int(options.heartbeat_interval * 1000)
+        dealer.heartbeat_timeout = int(options.heartbeat_timeout * 1000)
+        dealer.rcvtimeo = int(BRIEF * 1000)
+        dealer.ipv6 = v6
+        events = f"inproc://chunnel-monitor-{next(_monitors)}"
+        dealer.monitor(events, _EVENTS)
+        self._monitor = context.socket(zmq.PAIR)
+        self._monitor.linger = 0
+        self._monitor.connect(events)
+        self._bell = Bell()
+        self._recv = dealer.recv
+        self._brief = not patched()
+        self._waiter = waiter_for(int(dealer.fd), int(self._monitor.fd), self._bell.descriptor)
+        process.adopt(self)
+        dealer.connect(address)
+
+    def shake_hands(self, deadline: float) -> None:
+        """Wait until the connection stands; raise PipeClosed, naming the reason, if it does not."""
+        waiter = waiter_for(int(self._monitor.fd))
+        while True:
+            self._read_events()
+            if self._ready:
+                # The news that the connection can be written to may still be on its way to the
+                # socket; asking for its state fetches it, which a ``send`` need not do.
+                self._socket.get(zmq.EVENTS)
+                return
+            left = deadline - time.monotonic()
+            if not self._broken and left <= 0:
+                self._broken = "the handshake timed out" if self._connected else "timed out"
+            if self._broken:
+                raise PipeClosed(f"{self.endpoint}: {self._broken}", sent=False)
+            waiter.wait(left)
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        dealer = self._socket
+        try:
+            if len(frames) == 2:
+                _send(dealer, frames[0], _MORE)
+                _send(dealer, frames[1], _LAST)
+                return
+            for frame in frames[:-1]:
+                _send(dealer, frame, _MORE)
+            _send(dealer, frames[-1], _LAST)
+        except zmq.Again:
+            self._read_events()
+            if not self._broken:
+                self._broken = f"the peer takes no more ({self._socket.sndhwm} messages wait)"
+            raise PipeClosed(f"{self.endpoint}: {self._broken}", sent=False) from None
+        except zmq.ZMQError as error:
+            reason = self._closed or str(error)
+            raise PipeClosed(f"{self.endpoint}: {reason}", sent=False) from None
+
+    def receive(self, timeout: float | None) -> list[bytes] | None:
+        if self._bell.rung:
+            self._bell.hush()
+            return None
+        if self._brief and (timeout is None or timeout > BRIEF):
+            try:
+                return self._message(0)
+            except zmq.Again:
+                if timeout is not None:
+                    timeout -= BRIEF
+            except zmq.ZMQError as error:
+                raise self._failure(error) from None
+        return self._wait(timeout)
+
+    def _message(self, flags: int) -> list[bytes]:
+        frame = self._recv(flags, False)
+        frames = [frame.bytes]
+        while frame.more:
+            frame = self._recv(0, False)
+            if len(frames) <= MAX_FRAMES:
+                frames.append(frame.bytes)
+        return frames
+
+    def _wait(self, timeout: float | None) -> list[bytes] | None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return self._message(_LAST)
+            except zmq.Again:
+                pass
+            except zmq.ZMQError as error:
+                raise self._failure(error) from None
+            if self._broken:
+                raise PipeClosed(f"{self.endpoint}: {self._broken}", sent=True)
+            if self._bell.rung:
+                self._bell.hush()
+                return None
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._waiter.wait(left):
+                return None
+            self._read_events()
+            if self._broken:
+                # libzmq reports the break and then hands over what it read last.
+                waiter_for(int(self._socket.fd)).wait(BRIEF)
+
+    def _failure(self, error: zmq.ZMQError) -> PipeClosed:
+        return PipeClosed(f"{self.endpoint}: {self._closed or error}", sent=True)
+
+    def _read_events(self) -> None:
+        """Take all the monitor has to say; it must be empty before its descriptor is waited for."""
+        while True:
+            try:
+                frames = self._monitor.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            except zmq.ZMQError:  # closed
+                return
+            event, _ = _event.unpack(frames[0])
+            if event == zmq.EVENT_CONNECTED:
+                self._connected = True
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._ready = True
+            elif self._broken:
+                continue
+            elif event & _HANDSHAKE_FAILED:
+                self._broken = "the handshake failed"
+            elif self._ready:
+                self._broken = "the connection broke"
+            elif self._connected:
+                self._broken = "the peer closed the connection during the handshake"
+            else:
+                self._broken = "refused"
+
+    def wake(self) -> None:
+        self._brief = False
+        self._bell.ring()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = "the pipe was closed"
+        self._socket.monitor(None, 0)  # type: ignore[arg-type]
+        self._monitor.close()
+        self._socket.close()
+        self._bell.close()
+
+    def orphan(self) -> object:
+        kept = dict(self.__dict__)
+        self.__dict__ = {"endpoint": self.endpoint}
+        self.__class__ = OrphanPipe  # type: ignore[assignment]
+        return kept
+
+
+class OrphanPipe(Pipe):
+    """What becomes of a ZmqPipe in a forked child."""
+
+    _reason = "the pipe belongs to the parent process"
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        raise PipeClosed(f"{self.endpoint}: {self._reason}", sent=False)
+
+    def receive(self, timeout: float | None) -> list[bytes] | None:
+        raise PipeClosed(f"{self.endpoint}: {self._reason}", sent=True)
+
+    def wake(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def dial(endpoint: str, options: ZmqOptions, timeout: float) -> ZmqPipe:
+    """Connect to ``endpoint`` within ``timeout`` seconds; its addresses are tried in turn.
+
+    Return a pipe whose handshake succeeded. Raise PipeClosed, which names the reason for each
+    address, or ValueError for an address of the wrong form.
+    """
+    deadline = time.monotonic() + timeout
+    targets: list[TcpAddress | str]
+    if endpoint.startswith("ipc:"):
+        targets = [f"ipc://{ipc_path(endpoint)}"]
+    else:
+        try:
+            targets = list(resolve(endpoint))
+        except OSError as error:
+            raise PipeClosed(f"{endpoint}: {error.strerror or error}", sent=False) from None
+    reasons = []
+    for position, target in enumerate(targets):
+        # Each address gets an equal part of what is left, so that one that never answers does not
+        # use up the time of the others.
+        now = time.monotonic()
+        share = max(0.0, deadline - now) / (len(targets) - position)
+        try:
+            return _dial_one(endpoint, target, options, now + share, share)
+        except PipeClosed as error:
+            reasons.append(error.reason if len(targets) == 1 else f"{target} {error.reason}")
+    raise PipeClosed("; ".join(reasons), sent=False)
+
+
+def _dial_one(
+    endpoint: str, target: TcpAddress | str, options: ZmqOptions, deadline: float, timeout: float
+) -> ZmqPipe:
+    v6 = isinstance(target, TcpAddress) and target.v6
+    pipe = ZmqPipe(endpoint, str(target), options, v6=v6, timeout=timeout)
+    try:
+        pipe.shake_hands(deadline)
+    except BaseException:
+        pipe.close()
+        raise
+    return pipe
