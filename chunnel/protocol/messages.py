@@ -9,7 +9,7 @@ none. Times are seconds as floats here and milliseconds on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -19,6 +19,14 @@ CallId: TypeAlias = bytes
 Metadata: TypeAlias = Mapping[str, Any]
 
 NO_METADATA: Metadata = MappingProxyType({})
+
+REQUIRED_KEYS = frozenset({"!idempotency_key"})
+"""The metadata keys that begin with ``!`` and that this version understands."""
+
+RESERVED_KEYS = frozenset(
+    {"remaining", "trace", "hops", "attempt", "on_behalf_of", "batch", *REQUIRED_KEYS}
+)
+"""The metadata keys of a CALL that have, or will have, a meaning for every implementation."""
 
 
 class Kind(IntEnum):
@@ -180,9 +188,13 @@ class Busy(NamedTuple):
 
 
 class GoAway(NamedTuple):
-    """No new calls on this connection; those under way will be finished."""
+    """No new calls on this connection; those under way will be finished.
+
+    With ``over`` the conversation is at its end, and those under way will not be answered either.
+    """
 
     reason: str = ""
+    over: bool = False
 
 
 Message: TypeAlias = (
@@ -200,3 +212,27 @@ Message: TypeAlias = (
     | Busy
     | GoAway
 )
+
+KINDS: Mapping[type, Kind] = {
+    Hello: Kind.HELLO,
+    Welcome: Kind.WELCOME,
+    Call: Kind.CALL,
+    Result: Kind.RESULT,
+    Failure: Kind.FAILURE,
+    Chunk: Kind.CHUNK,
+    End: Kind.END,
+    GrantCredit: Kind.CREDIT,
+    Cancel: Kind.CANCEL,
+    Ping: Kind.PING,
+    Pong: Kind.PONG,
+    Busy: Kind.BUSY,
+    GoAway: Kind.GOAWAY,
+}
+
+
+def unknown_required(meta: Metadata, known: Collection[str] = REQUIRED_KEYS) -> list[str]:
+    """Return the keys that must be understood (they begin with ``!``) and that are not ``known``.
+
+    A call with any of them is refused, surely unexecuted.
+    """
+    return [key for key in meta if key.startswith("!") and key not in known]

@@ -1,0 +1,236 @@
+"""Messages to frames. What ``decode`` would refuse of us, ``encode`` refuses first.
+
+The exception is prose for people, which is cut to its limit: an error must not fail to travel for
+being long. Only the peer knows how large a message it accepts, so that is the engine's to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from msgpack import packb
+
+from . import parts
+from .errors import LocalProtocolError
+from .limits import (
+    CALL_ID_SIZE,
+    FROZEN,
+    MAX_BLOBS,
+    MAX_CONTROL,
+    MAX_SERIALIZERS,
+    MAX_TEXT,
+    MAX_VERSIONS,
+    MIN_MESSAGE,
+    VERSIONS,
+)
+from .messages import (
+    Busy,
+    Call,
+    CallId,
+    Cancel,
+    Chunk,
+    Credit,
+    End,
+    Failure,
+    Frames,
+    GoAway,
+    GrantCredit,
+    Hello,
+    Kind,
+    Message,
+    Metadata,
+    Ping,
+    Pong,
+    Result,
+    Welcome,
+)
+from .parts import ABOUT_ALL, FROZEN_KINDS, MAGIC, Fields, Malformed
+
+_HEADS: Final[Mapping[Kind, bytes]] = {
+    kind: MAGIC
+    + b"\x94"  # a list of four: version, kind, call id, fields
+    + packb(FROZEN if kind in FROZEN_KINDS else VERSIONS[-1])
+    + packb(int(kind))
+    + (b"\xc0" if kind in ABOUT_ALL else b"\xc4" + bytes([CALL_ID_SIZE]))
+    for kind in Kind
+}
+"""What precedes the call id, or the fields where there is none."""
+
+_RESULT_HEAD: Final = _HEADS[Kind.RESULT]
+_NO_FIELDS: Final = b"\x80"
+
+
+def encode(message: Message) -> Frames:
+    """Make the frames of ``message``; raise LocalProtocolError for what no peer would accept."""
+    try:
+        frames = _ENCODERS[type(message)](message)
+    except (ValueError, TypeError, OverflowError, AttributeError, KeyError) as error:
+        name = type(message).__name__
+        raise LocalProtocolError(f"cannot encode {name}: {error}") from error
+    if len(frames[0]) > MAX_CONTROL:
+        name = type(message).__name__
+        raise LocalProtocolError(f"{name} makes a control frame of {len(frames[0])} bytes")
+    return frames
+
+
+def _about_call(
+    kind: Kind, call_id: CallId, fields: Fields, body: bytes = b"", blobs: tuple[bytes, ...] = ()
+) -> Frames:
+    if type(call_id) is not bytes or len(call_id) != CALL_ID_SIZE:
+        raise Malformed(f"a call id must be {CALL_ID_SIZE} bytes")
+    if blobs:
+        if len(blobs) > MAX_BLOBS:
+            raise Malformed(f"at most {MAX_BLOBS} blobs fit in a message")
+        fields["blobs"] = [len(blob) for blob in blobs]
+        joined = blobs[0] if len(blobs) == 1 else b"".join(blobs)
+        return [_HEADS[kind] + call_id + packb(fields), body, joined]
+    control = _HEADS[kind] + call_id + (packb(fields) if fields else _NO_FIELDS)
+    return [control, body] if body else [control]
+
+
+def _about_all(kind: Kind, fields: Fields) -> Frames:
+    return [_HEADS[kind] + packb(fields)]
+
+
+def _with_meta(fields: Fields, meta: Metadata) -> Fields:
+    if meta:
+        fields["meta"] = parts.metadata(meta if type(meta) is dict else dict(meta))
+    return fields
+
+
+def _prose(text: str) -> Fields:
+    """Return the field of a prose text: cut, and without what UTF-8 cannot hold."""
+    if not text:
+        return {}
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return {"text": text.encode("utf-8", "replace").decode("utf-8")}
+
+
+def _credit_list(credit: Credit) -> list[int]:
+    return [
+        parts.number(credit.items, "credit items"),
+        parts.number(credit.bytes, "credit bytes"),
+    ]
+
+
+def _hello(hello: Hello) -> Frames:
+    if not 1 <= len(hello.versions) <= MAX_VERSIONS:
+        raise Malformed(f"versions must be 1 to {MAX_VERSIONS} integers")
+    fields = {
+        "versions": [parts.number(version, "version", 1) for version in hello.versions],
+        "max_message": parts.number(hello.max_message, "max_message", MIN_MESSAGE),
+        "agent": parts.text(hello.agent, "agent"),
+        "project": parts.text(hello.project, "project"),
+    }
+    return _about_all(Kind.HELLO, _with_meta(fields, hello.meta))
+
+
+def _welcome(welcome: Welcome) -> Frames:
+    idle_timeout = round(welcome.idle_timeout * 1000)
+    fields = {
+        "version": parts.number(welcome.version, "version", 1),
+        "max_message": parts.number(welcome.max_message, "max_message", MIN_MESSAGE),
+        "agent": parts.text(welcome.agent, "agent"),
+        "project": parts.text(welcome.project, "project"),
+        "instance": parts.text(welcome.instance, "instance"),
+        "workers": parts.number(welcome.workers, "workers", 1),
+        "fingerprint": parts.text(welcome.fingerprint, "fingerprint"),
+        "idle_timeout": parts.number(idle_timeout, "idle_timeout"),
+        "serializers": list(
+            parts.strings(list(welcome.serializers), "serializers", MAX_SERIALIZERS)
+        ),
+    }
+    return _about_all(Kind.WELCOME, _with_meta(fields, welcome.meta))
+
+
+def _call(call: Call) -> Frames:
+    call_id, name, serializer, body, blobs, credit, with_input, meta = call
+    fields: Fields = {
+        "name": parts.text(name, "name"),
+        "ser": parts.text(serializer, "ser"),
+    }
+    if credit != (0, 0):
+        fields["credit"] = _credit_list(credit)
+    if with_input:
+        fields["input"] = True
+    if meta:
+        _with_meta(fields, meta)
+    return _about_call(Kind.CALL, call_id, fields, body, blobs)
+
+
+def _result(result: Result) -> Frames:
+    call_id, body, blobs, meta = result
+    if not meta and not blobs and type(call_id) is bytes and len(call_id) == CALL_ID_SIZE:
+        control = _RESULT_HEAD + call_id + _NO_FIELDS  # most answers are as plain as this
+        return [control, body] if body else [control]
+    return _about_call(Kind.RESULT, call_id, _with_meta({}, meta), body, blobs)
+
+
+def _failure(failure: Failure) -> Frames:
+    fields = _prose(failure.message)
+    fields["code"] = parts.number(int(failure.code), "code", 1)
+    return _about_call(
+        Kind.FAILURE, failure.call_id, _with_meta(fields, failure.meta), failure.body
+    )
+
+
+def _chunk(chunk: Chunk) -> Frames:
+    call_id, items, body, blobs, part, meta = chunk
+    fields: Fields = {}
+    if items:
+        fields["items"] = parts.number(items, "items")
+    if part:
+        fields["part"] = True
+    return _about_call(Kind.CHUNK, call_id, _with_meta(fields, meta), body, blobs)
+
+
+def _end(end: End) -> Frames:
+    return _about_call(Kind.END, end.call_id, _with_meta({}, end.meta))
+
+
+def _credit(grant: GrantCredit) -> Frames:
+    return _about_call(Kind.CREDIT, grant.call_id, {"credit": _credit_list(grant.credit)})
+
+
+def _cancel(cancel: Cancel) -> Frames:
+    return _about_call(Kind.CANCEL, cancel.call_id, _prose(cancel.reason))
+
+
+def _busy(busy: Busy) -> Frames:
+    return _about_call(Kind.BUSY, busy.call_id, _prose(busy.message))
+
+
+def _ping(ping: Ping) -> Frames:
+    return _about_all(Kind.PING, {"token": parts.token(ping.token)})
+
+
+def _pong(pong: Pong) -> Frames:
+    return _about_all(Kind.PONG, _with_meta({"token": parts.token(pong.token)}, pong.meta))
+
+
+def _goaway(goaway: GoAway) -> Frames:
+    fields = _prose(goaway.reason)
+    if goaway.over:
+        fields["over"] = True
+    return _about_all(Kind.GOAWAY, fields)
+
+
+_Encoder: TypeAlias = Callable[[Any], Frames]
+
+_ENCODERS: Final[Mapping[type, _Encoder]] = {
+    Hello: _hello,
+    Welcome: _welcome,
+    Call: _call,
+    Result: _result,
+    Failure: _failure,
+    Chunk: _chunk,
+    End: _end,
+    GrantCredit: _credit,
+    Cancel: _cancel,
+    Ping: _ping,
+    Pong: _pong,
+    Busy: _busy,
+    GoAway: _goaway,
+}

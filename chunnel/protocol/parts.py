@@ -1,0 +1,89 @@
+"""The parts of a control frame, each checked the same way when it is read and when it is written."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from .limits import DEFAULT_LIMITS, MAX_INT, MAX_NAME, MAX_TOKEN, Limits
+from .messages import Credit, Kind, Metadata
+
+Fields: TypeAlias = dict[str, Any]
+
+MAGIC: Final = b"\xc1"
+"""The first byte of every message, the one byte that no msgpack value contains as a type."""
+
+ABOUT_ALL: Final = frozenset({Kind.HELLO, Kind.WELCOME, Kind.PING, Kind.PONG, Kind.GOAWAY})
+"""Kinds about the conversation as a whole, which bear no call id."""
+
+WITH_BODY: Final = frozenset({Kind.CALL, Kind.RESULT, Kind.FAILURE, Kind.CHUNK})
+"""Kinds that may have a second frame."""
+
+FROZEN_KINDS: Final = frozenset({Kind.HELLO, Kind.GOAWAY})
+"""Kinds whose layout is the same in all versions."""
+
+
+class Malformed(ValueError):
+    """A part of a message is not what it must be; whose error that is, the codec knows."""
+
+
+def number(value: object, name: str, least: int = 0, most: int = MAX_INT) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise Malformed(f"{name} must be an integer from {least} to {most}")
+    return value
+
+
+def text(value: object, name: str, most: int = MAX_NAME) -> str:
+    if type(value) is not str or len(value) > most:
+        raise Malformed(f"{name} must be a string of at most {most} characters")
+    return value
+
+
+def flag(value: object, name: str) -> bool:
+    if type(value) is not bool:
+        raise Malformed(f"{name} must be true or false")
+    return value
+
+
+def token(value: object) -> bytes:
+    if type(value) is not bytes or len(value) > MAX_TOKEN:
+        raise Malformed(f"token must be at most {MAX_TOKEN} bytes")
+    return value
+
+
+def pair(value: object) -> Credit:
+    if type(value) is not list or len(value) != 2:
+        raise Malformed("credit must be a list of items and bytes")
+    return Credit(number(value[0], "credit items"), number(value[1], "credit bytes"))
+
+
+def metadata(value: object, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+    if type(value) is not dict:
+        raise Malformed("meta must be a map")
+    for key, item in value.items():
+        if type(key) is not str:
+            raise Malformed("meta must have strings as keys")
+        if type(item) in _CONTAINERS:
+            _check_depth(item, limits.max_depth - 1)
+    return value
+
+
+_CONTAINERS: Final = frozenset({dict, list, tuple})
+
+
+def _check_depth(value: Any, levels: int) -> None:
+    if levels < 1:
+        raise Malformed("meta is nested too deep")
+    if type(value) is dict:
+        for key in value:
+            if type(key) is not str:
+                raise Malformed("meta must have strings as keys")
+        value = value.values()
+    for item in value:
+        if type(item) in _CONTAINERS:
+            _check_depth(item, levels - 1)
+
+
+def strings(value: object, name: str, most: int) -> tuple[str, ...]:
+    if type(value) is not list or len(value) > most:
+        raise Malformed(f"{name} must be a list of at most {most} strings")
+    return tuple(text(item, name) for item in value)
