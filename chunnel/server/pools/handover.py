@@ -1,0 +1,465 @@
+"""The default pool: the thread that reads the link also runs the calls, until one takes too long.
+
+A call that only computes thus costs no switch of threads. Names known to block go straight to an
+idle thread (``placement``); a *sentinel* deposes a reader whose call surprises by running over a
+tick: an idle thread takes the link over, and the slow one posts its reply when it ends. It is what
+Go's scheduler does with a goroutine stuck in a system call.
+
+The rules, each of which has tests that force its interleavings:
+
+(a) CONCURRENCY calls need CONCURRENCY + 1 threads: one is always left to read, so that pings and
+    cancels are answered and surplus calls refused whatever the calls do. Hence a reader runs a call
+    itself only while another thread is idle; else it queues the call for whoever comes free.
+(b) One lock guards the reader's office, the idle stack and the backlog. Who gives away a call or
+    the office takes the idle thread off the stack in the same section; a thread becomes idle only
+    in the section in which it saw the backlog empty. So calls never wait beside an idle thread.
+(c) Promotion never queues behind work: the office goes to an idle thread by hand, never through
+    the backlog. While a reader runs a call nobody but the sentinel takes threads off the stack, so
+    the one that (a) asked for is still there when it is needed.
+(d) The reader publishes ``_since``, then looks at ``_dozing``; the sentinel sets ``_dozing``, then
+    looks at ``_since``. In whichever order these fall, one of the two notices the other.
+(e) A deposed thread never touches the link: it posts its reply, and the new reader sends it.
+(f) The idle stack is last in, first out: a few threads do most of the work, and the database
+    connections of those few stay warm.
+(g) The sentinel is the thread that called ``run``; if it dies, so does ``run``, and the worker.
+(h) Where all threads are stuck in calls whose deadlines are over, peers are told to go away and
+    ``run`` raises PoolStuck: only a new process helps.
+
+Signal handlers may call ``stop`` in the very thread that is the sentinel, even while it holds the
+lock. So ``stop`` takes no lock, and all waiting is for bare locks used as binary semaphores, which
+can be released from anywhere.
+
+Threads are daemons: a call that never ends must not keep the process after its grace. Those that
+have no call to end are joined.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import traceback
+from _thread import LockType, allocate_lock
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from .base import COROUTINES, Job, Pool, PoolStuck, complain, end_thread, perform
+from .loop import LoopThread, threads_are_patched
+from .placement import TICK, Habit, Placement
+from .streams import StreamThreads
+
+logger = logging.getLogger(__name__)
+
+#: Ticks without a call run in-line after which the sentinel dozes.
+QUIET: Final = 20
+
+#: Seconds between two looks at deadlines, and the longest doze.
+LOOK: Final = 1.0
+
+#: Seconds past its deadline after which a call counts as stuck (option "stuck_after"): long enough
+#: for a slow database, short against the age at which a human restarts the server.
+STUCK_AFTER: Final = 10.0
+
+#: Beside threads that compute, each switch of threads costs up to this (option "switch_interval").
+#: Python's own 5 ms would make every answer wait that long.
+SWITCH_INTERVAL: Final = 0.0005
+
+RUNNING, DRAINING, CLOSED = range(3)
+
+
+class _Worker:
+    """One thread of the pool: the reader, or busy with ``job``, or idle behind its gate."""
+
+    __slots__ = ("gate", "job", "thread")
+
+    def __init__(self, number: int, life: Callable[[_Worker], None]):
+        self.gate = allocate_lock()  # a binary semaphore: released once for each task
+        self.gate.acquire()
+        self.job: Job | None = None
+        self.thread = threading.Thread(
+            target=life, args=(self,), name=f"chunnel-worker-{number}", daemon=True
+        )
+
+
+class HandoverPool(Pool):
+    """Hand-over with learned placement.
+
+    Options: ``tick`` (seconds after which a reader is deposed), ``switch_interval`` (seconds; the
+    interpreter's, set while the pool runs), ``stuck_after`` (seconds), ``coroutines`` (jobs of
+    style "async" at once). ``points`` is for tests: it is called with the name of each place at
+    which the order of threads matters, and may block there.
+    """
+
+    name: ClassVar[str] = "threads"
+
+    def __init__(
+        self, *args: Any, points: Callable[[str], None] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._tick = float(self.options.get("tick", TICK))
+        self._stuck_after = float(self.options.get("stuck_after", STUCK_AFTER))
+        self._points = points
+        self._placement = Placement()
+        self._stream_threads = StreamThreads(self.source, self.streams, self.on_thread_end)
+        self._loop_thread = LoopThread(self.source, int(self.options.get("coroutines", COROUTINES)))
+
+        self._lock = allocate_lock()  # guards the next three: rule (b)
+        self._reader: _Worker | None = None
+        self._idle: list[_Worker] = []
+        self._backlog: deque[Job] = deque()
+
+        self._workers: list[_Worker] = []
+        self._since = 0.0  # when the reader began its call, or 0: none; reset under the lock
+        self._last = 0.0  # when the last call in-line began
+        self._habit: Habit | None = None  # of that call
+        self._dozing = False
+        self._bell: LockType = allocate_lock()  # ends the sentinel's doze; a binary semaphore
+        self._bell.acquire()
+
+        self._phase = RUNNING
+        self._until = 0.0  # when the grace ends, while DRAINING
+        self._retired = False  # the reader's
+        self._stuck: list[str] = []
+        self._broken: BaseException | None = None  # what a reader died of
+
+    # What the worker calls
+
+    def run(self) -> None:
+        if threads_are_patched():
+            raise RuntimeError('gevent has patched this process; its pool is "gevent"')
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(float(self.options.get("switch_interval", SWITCH_INTERVAL)))
+        try:
+            self._start()
+            self._watch()
+        except Exception:
+            logger.critical("the sentinel died; the pool cannot go on", exc_info=True)
+            raise
+        finally:
+            self._phase = CLOSED
+            self._end()
+            sys.setswitchinterval(before)
+        if self._broken is not None:
+            raise self._broken
+        if self._stuck:
+            raise PoolStuck(self._stuck)
+
+    def stop(self, grace: float) -> None:
+        until = time.monotonic() + grace
+        self._until = min(self._until, until) if self._until else until
+        if self._phase == RUNNING:
+            self._phase = DRAINING
+        self._ring()
+        self.source.wake()
+
+    # The threads
+
+    def _start(self) -> None:
+        numbers = range(1, self.concurrency + 2)
+        self._workers = [_Worker(number, self._serve) for number in numbers]
+        self._reader = self._workers[0]
+        self._idle = self._workers[:0:-1]  # number 2 on top
+        try:
+            for worker in self._workers:
+                worker.thread.start()
+        finally:  # where the system gives no more threads, the reader is needed to take leave
+            self._reader.gate.release()
+
+    def _serve(self, me: _Worker) -> None:
+        """The life of a thread: wait for a task, do it, look for more, until the end."""
+        me.gate.acquire()
+        try:
+            more = True
+            while more:
+                if me.job is not None:
+                    self._run_aside(me.job)
+                    me.job = None
+                else:
+                    self._read(me)
+                more = self._next(me)
+        except BaseException as error:  # noqa: BLE001 - run() raises it
+            self._break(error)
+        finally:
+            end_thread(self.on_thread_end)
+
+    def _next(self, me: _Worker) -> bool:
+        """Wait for the next task of ``me``, who just ended one; False: there will be none."""
+        if self._points:
+            self._points("ended")
+        with self._lock:
+            if self._phase == CLOSED:
+                return False
+            if self._backlog:
+                me.job = self._backlog.popleft()
+                return True
+            self._idle.append(me)
+        if self._points:
+            self._points("idle")
+        me.gate.acquire()
+        return self._reader is me or me.job is not None
+
+    def _run_aside(self, job: Job) -> None:
+        habit = self._placement.habits.get(job.name) if job.blocking is None else None
+        if habit is None or not habit.measured():
+            perform(job, self.source)
+            return
+        busy = time.thread_time()
+        wall = time.monotonic()
+        perform(job, self.source)
+        habit.learn(time.monotonic() - wall, time.thread_time() - busy)
+
+    def _read(self, me: _Worker) -> None:
+        """Read the link and run what may be run in-line, until deposed or closed.
+
+        This is the one hot loop of the server; hence the local names, and calls avoided.
+        """
+        receive, send = self.source.receive, self.source.send
+        lock, idle, points = self._lock, self._idle, self._points
+        habits, meet = self._placement.habits, self._placement.meet
+        clock, cpu_clock = time.monotonic, time.thread_time
+        while True:
+            job = receive(None)
+            if self._phase:
+                if not self._wind_up(job):
+                    return
+                continue
+            if job is None:
+                continue
+            if job.style != "call":
+                self._divert(job)
+                continue
+            habit: Habit | None = None
+            if job.blocking is None:
+                habit = habits.get(job.name) or meet(job.name)
+                aside = habit.aside and not (idle and habit.due())
+            else:
+                aside = job.blocking
+            if aside or not idle:
+                self._give(job)
+                continue
+
+            measured = habit is not None and (habit.measured() or habit.aside)
+            busy = cpu_clock() if measured else 0.0
+            me.job = job
+            self._habit = habit
+            self._since = since = clock()
+            if points:
+                points("published")
+            if self._dozing:
+                self._dozing = False
+                self._ring()
+            try:
+                reply = job.run()
+            except BaseException:  # noqa: BLE001 - the thread is worth more than the job
+                complain(job)
+                reply = None
+            if points:
+                points("ran")
+            if measured:
+                assert habit is not None
+                habit.learn_inline(clock() - since, cpu_clock() - busy)
+            with lock:
+                reading = self._reader is me
+                if reading:
+                    self._since = 0.0
+                    self._last = since
+            me.job = None
+            if not reading:
+                if points:
+                    points("deposed")
+                if reply is not None:
+                    self._post(job, reply)
+                return
+            if reply is not None:
+                try:
+                    send(reply)
+                except Exception:  # noqa: BLE001 - one reply; a broken link will tell in receive
+                    complain(job)
+            job = reply = None  # not kept alive while waiting
+
+    def _post(self, job: Job, reply: Any) -> None:
+        try:
+            self.source.post(reply)
+        except Exception:  # noqa: BLE001 - the thread is worth more
+            complain(job)
+
+    def _refuse(self, job: Job, message: str) -> None:
+        try:
+            self.source.send(job.refuse(message))
+        except Exception:  # noqa: BLE001 - the reader is worth more
+            complain(job)
+
+    def _give(self, job: Job) -> None:
+        """Hand ``job`` to an idle thread, else to the backlog, else refuse it."""
+        with self._lock:
+            if self._idle:
+                worker = self._idle.pop()
+            elif len(self._backlog) < self.queue:
+                self._backlog.append(job)
+                return
+            else:
+                worker = None
+        if worker is None:
+            self._refuse(job, f"{self.concurrency} calls run and {self.queue} wait")
+            return
+        if self._points:
+            self._points("taken")
+        worker.job = job
+        worker.gate.release()
+
+    def _divert(self, job: Job) -> None:
+        if job.style == "stream":
+            if not self._stream_threads.start(job):
+                self._refuse(job, f"{self.streams} streams are under way")
+        elif not self._loop_thread.start(job):
+            self._refuse(job, "too many coroutines are under way")
+
+    def _wind_up(self, job: Job | None) -> bool:
+        """The reader's part of stopping; False: it is over."""
+        if not self._retired:
+            self.source.retire("stuck" if self._stuck else "stopping")
+            self._retired = True
+        if job is not None:
+            self._refuse(job, "the server is stopping")
+        if self._phase != CLOSED:
+            return True
+        with self._lock:
+            waiting = list(self._backlog)
+            self._backlog.clear()
+        for job in waiting:
+            self._refuse(job, "the server is stopping")
+        while (job := self.source.receive(0)) is not None:  # sends what was posted last
+            self._refuse(job, "the server is stopping")
+        return False
+
+    def _break(self, error: BaseException) -> None:
+        logger.critical("the link broke; the pool cannot go on", exc_info=error)
+        self._broken = error
+        self._phase = CLOSED
+        self._ring()
+
+    # The sentinel
+
+    def _watch(self) -> None:
+        """Depose readers, until stopped and drained, or broken."""
+        quiet = 0
+        last = looked = 0.0
+        while True:
+            if self._points:
+                self._points("tick")
+            now = time.monotonic()
+            if self._phase and self._over(now):
+                return
+            since = self._since
+            if since:
+                quiet = 0
+                if now - since >= self._tick:
+                    self._depose(since)
+            elif self._last != last:
+                quiet = 0
+                last = self._last
+            else:
+                quiet += 1
+            if now - looked >= LOOK:
+                looked = now
+                if self._all_stuck(now):
+                    return
+            if quiet < QUIET or self._phase:
+                time.sleep(self._tick)
+            elif self._doze():
+                quiet = 0
+
+    def _doze(self) -> bool:
+        """Wait for work; return False if none came in the longest doze."""
+        self._dozing = True
+        if self._points:
+            self._points("dozing")
+        rung = True
+        if not self._since and not self._phase:
+            rung = self._bell.acquire(timeout=LOOK)
+        self._dozing = False
+        return rung
+
+    def _ring(self) -> None:
+        try:
+            self._bell.release()
+        except RuntimeError:  # it has been rung already
+            pass
+
+    def _depose(self, since: float) -> None:
+        """Give the office of the reader that began its call at ``since`` to an idle thread."""
+        if self._points:
+            self._points("deposing")
+        with self._lock:
+            if self._since != since:  # it ended just now
+                return
+            successor = self._idle.pop()  # there is one: rules (a) and (c)
+            self._since = 0.0
+            self._last = since
+            self._reader = successor
+            habit = self._habit
+        if habit is not None:
+            habit.deposed()
+        if self._points:
+            self._points("promoted")
+        successor.gate.release()
+
+    def _all_stuck(self, now: float) -> bool:
+        """Return whether every thread but the reader is stuck; say so to all who must know."""
+        with self._lock:
+            if self._idle or self._phase:
+                return False
+            busy = [worker.job for worker in self._workers if worker is not self._reader]
+        names = []
+        for job in busy:
+            if job is None or job.deadline is None or now - job.deadline < self._stuck_after:
+                return False
+            names.append(job.name)
+        logger.critical("all threads are stuck past their calls' deadlines\n%s", self._stacks())
+        self._stuck = names
+        if self.on_stuck is not None:
+            self.on_stuck(names)
+        return True
+
+    def _stacks(self) -> str:
+        frames = sys._current_frames()  # noqa: SLF001 - documented
+        lines = []
+        for worker in self._workers:
+            job, frame = worker.job, frames.get(worker.thread.ident or 0)
+            if job is not None and frame is not None:
+                lines.append(f"{worker.thread.name}, {job.name}:\n")
+                lines.extend(traceback.format_stack(frame)[-8:])
+        return "".join(lines)
+
+    def _over(self, now: float) -> bool:
+        """Return whether stopping is done: all jobs ended, or the grace did."""
+        if self._phase == CLOSED or now >= self._until:
+            return True
+        with self._lock:
+            resting = len(self._idle) == self.concurrency and self._retired
+        return resting and not self._stream_threads.active and not self._loop_thread.active
+
+    def _end(self) -> None:
+        """Close. The reader takes leave of the peers; idle threads end; stuck ones are left."""
+        self._loop_thread.close()
+        self._stream_threads.close()
+        self.source.wake()
+        while (reader := self._reader) is not None and reader.thread.is_alive():
+            since = self._since
+            if since and time.monotonic() - since >= self._tick:
+                self._depose(since)  # it is in a call
+            reader.thread.join(self._tick)
+        with self._lock:
+            idle, self._idle[:] = self._idle[:], []
+        for worker in idle:
+            worker.gate.release()
+        for worker in idle:
+            if worker.thread.ident is not None:  # it was started
+                worker.thread.join()
+        left = [job.name for worker in self._workers if (job := worker.job) is not None]
+        if left:
+            logger.warning("%d calls outlived the grace: %s", len(left), ", ".join(left))
+        if streams := self._stream_threads.active:
+            logger.warning("%d streams outlived the grace", streams)
