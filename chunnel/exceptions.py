@@ -177,5 +177,8 @@ class _Unset:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> str:
+        return self.name  # there is one, also after pickling and copying
+
 
 UNSET = _Unset()

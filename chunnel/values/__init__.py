@@ -6,7 +6,15 @@ queryset to a RowSet; a client lowers its instances to InstanceRef; serializers 
 
 from __future__ import annotations
 
-from .models import InstanceRef, InstanceRow, RowSet
+from .models import PK_COLUMN, TEXT_COLUMN, InstanceRef, InstanceRow, RowSet
 from .types import TypeTable, WireType
 
-__all__ = ["InstanceRef", "InstanceRow", "RowSet", "TypeTable", "WireType"]
+__all__ = [
+    "PK_COLUMN",
+    "TEXT_COLUMN",
+    "InstanceRef",
+    "InstanceRow",
+    "RowSet",
+    "TypeTable",
+    "WireType",
+]

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
+PK_COLUMN = "pk"
+TEXT_COLUMN = "__str__"
+
+
 class InstanceRef(NamedTuple):
     """An instance as an argument: the receiver loads it again by its key."""
 
@@ -26,7 +30,9 @@ class InstanceRow(NamedTuple):
 class RowSet(NamedTuple):
     """Rows of one shape as columns, which pack several times faster than rows do.
 
-    ``model`` is None for plain rows (``values_list``). All columns are of equal length.
+    ``model`` is None for plain rows (``values_list``). All columns are of equal length. Rows of a
+    model always have a column of keys named PK_COLUMN and, where the server shows what ``str()`` of
+    an instance is, one of texts named TEXT_COLUMN; the other columns are the readable fields.
     """
 
     model: str | None
