@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class ParameterSchema(NamedTuple):
-    """One parameter. ``kind`` is the name of an ``inspect.Parameter`` kind; texts are source-like."""
+    """One parameter. ``kind`` names an ``inspect.Parameter`` kind; texts are source-like."""
 
     name: str
     kind: str

@@ -1,8 +1,8 @@
 """A schema as plain lists, and the fingerprint that names it.
 
-The wire form of a part is the list of its values in the order of its class's fields. A later version
-may append fields with defaults: a shorter list is an older peer's, and of a longer one the tail is
-ignored.
+The wire form of a part is the list of its values in the order of its class's fields. A later
+version may append fields with defaults: a shorter list is an older peer's, and of a longer one the
+tail is ignored.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A small bank: models, a manager, exceptions and functions of every kind, as a project has them."""
+"""A small bank: models, a manager, exceptions and functions of every kind."""

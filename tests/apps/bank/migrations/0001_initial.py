@@ -6,38 +6,67 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Branch',
+            name="Branch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('city', models.CharField(max_length=100)),
-                ('code', models.CharField(max_length=10, unique=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("city", models.CharField(max_length=100)),
+                ("code", models.CharField(max_length=10, unique=True)),
             ],
             options={
-                'verbose_name_plural': 'branches',
+                "verbose_name_plural": "branches",
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.PositiveIntegerField(help_text="The citizen's number.", unique=True)),
-                ('owner', models.CharField(max_length=100)),
-                ('balance', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=12)),
-                ('opened', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('current', 'Current account'), ('savings', 'Savings account')], default='current', max_length=10)),
-                ('secret', models.CharField(default='', max_length=50, verbose_name='pass phrase')),
-                ('branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='bank.branch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.PositiveIntegerField(help_text="The citizen's number.", unique=True),
+                ),
+                ("owner", models.CharField(max_length=100)),
+                (
+                    "balance",
+                    models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=12),
+                ),
+                ("opened", models.DateTimeField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("current", "Current account"), ("savings", "Savings account")],
+                        default="current",
+                        max_length=10,
+                    ),
+                ),
+                ("secret", models.CharField(default="", max_length=50, verbose_name="pass phrase")),
+                (
+                    "branch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="bank.branch",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('uid',),
+                "ordering": ("uid",),
             },
         ),
     ]

@@ -1,0 +1,48 @@
+"""How large a plan may be. Each limit shuts a way to make a small request cost a lot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """The caps on one plan; ``CHUNNEL_SERVER["LIMITS"]`` changes them, in capitals."""
+
+    query_steps: int = 64
+    """Methods chained on one queryset. Chains that people write have a handful; each is replayed."""
+
+    query_nodes: int = 200
+    """Conditions and their connectors in all filters together. Databases plan a few hundred quickly
+    and a few thousand not at all; SQLite's own limit on an expression is 1,000."""
+
+    query_depth: int = 12
+    """Nesting of Q objects. Django compiles them by recursion, several frames a level."""
+
+    query_list: int = 1_000
+    """Values in one list, for ``__in``. Oracle stops there too, and every value is a parameter."""
+
+    query_string: int = 4_096
+    """Characters (or bytes) of one value: a search term, not a document to compare with."""
+
+    query_digits: int = 100
+    """Digits of a number before or after the point. A Decimal of a few bytes can stand for a
+    million digits, which the database or Django would write out."""
+
+    query_path: int = 200
+    """Characters of one field path, so that an error message that quotes it stays short."""
+
+    query_offset: int = 1_000_000
+    """Where a slice may begin or end: the database walks over all rows before it."""
+
+    @classmethod
+    def from_settings(cls, limits: Mapping[str, Any]) -> QueryLimits:
+        """Return the limits with those of the setting in place; other names are ignored."""
+        known = {each.name for each in fields(cls)}
+        given = {name.lower(): value for name, value in limits.items()}
+        return cls(**{name: int(value) for name, value in given.items() if name in known})
+
+
+DEFAULT_LIMITS = QueryLimits()

@@ -1,0 +1,216 @@
+"""Judging what a ModelRPC declares against the model, with errors that name the culprit.
+
+Each function returns the declaration in its final form or raises ImproperlyConfigured that reads
+``AccountRPC.filter_fields['balanse']: …``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db.models import Field, Model
+from django.db.models.constants import LOOKUP_SEP
+
+from .core import LOWER_CASE
+from .entries import EFFECTS
+
+if TYPE_CHECKING:
+    from .modelrpc import ModelRPC
+
+TEXT = "__str__"  # among the fields: the text of the instance
+DEFAULT_LOOKUPS = ("exact", "in", "isnull")
+METHOD_OPTIONS = frozenset({"effect", "atomic", "blocking"})
+
+
+def refuse(rpc: type[ModelRPC], attribute: str, problem: str, key: str | None = None) -> NoReturn:
+    where = f"{rpc.__qualname__}.{attribute}" + (f"[{key!r}]" if key is not None else "")
+    raise ImproperlyConfigured(f"{where}: {problem}")
+
+
+def names(rpc: type[ModelRPC], attribute: str, value: Any) -> list[str]:
+    """Return a declared list of names, each once."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        refuse(rpc, attribute, f"this is a list of names, not {value!r}.")
+    for name in value:
+        if not isinstance(name, str):
+            refuse(rpc, attribute, f"{name!r} is not a name.")
+        if list(value).count(name) > 1:
+            refuse(rpc, attribute, f"{name!r} stands there twice.")
+    return list(value)
+
+
+def readable_fields(rpc: type[ModelRPC], model: type[Model]) -> tuple[Field[Any, Any], ...]:
+    """Return the model's fields that are readable, without the text."""
+    return tuple(
+        _column(rpc, "fields", model, name)
+        for name in names(rpc, "fields", rpc.fields)
+        if name != TEXT
+    )
+
+
+def writable_fields(rpc: type[ModelRPC], readable: Sequence[str]) -> tuple[str, ...]:
+    found = names(rpc, "writable_fields", rpc.writable_fields)
+    for name in found:
+        if name not in readable:
+            refuse(rpc, "writable_fields", f"{name!r} is not among the readable fields.")
+    return tuple(found)
+
+
+def filter_fields(
+    rpc: type[ModelRPC], model: type[Model], readable: Sequence[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the paths that may be filtered by, each with its lookups."""
+    declared = rpc.filter_fields
+    if declared is None:
+        return tuple((name, DEFAULT_LOOKUPS) for name in readable)
+    if not isinstance(declared, Mapping):
+        refuse(rpc, "filter_fields", "this is a dict from field paths to lists of lookups.")
+    found = []
+    for path, lookups in declared.items():
+        field = _resolve(rpc, "filter_fields", model, path)
+        if isinstance(lookups, str) or not isinstance(lookups, Sequence) or not lookups:
+            refuse(rpc, "filter_fields", "this is a list of lookups, like ['exact', 'in'].", path)
+        for lookup in lookups:
+            if not isinstance(lookup, str) or not _has_lookup(field, lookup):
+                refuse(
+                    rpc,
+                    "filter_fields",
+                    f"{type(field).__name__} has no lookup {lookup!r}.",
+                    path,
+                )
+        found.append((path, tuple(lookups)))
+    return tuple(found)
+
+
+def ordering_fields(rpc: type[ModelRPC], model: type[Model]) -> tuple[str, ...]:
+    found = names(rpc, "ordering_fields", rpc.ordering_fields)
+    for name in found:
+        if name.startswith("-"):
+            refuse(rpc, "ordering_fields", f"{name!r}: both directions are allowed; leave '-' out.")
+        _resolve(rpc, "ordering_fields", model, name)
+    return tuple(found)
+
+
+def max_rows(rpc: type[ModelRPC]) -> int:
+    if type(rpc.max_rows) is not int or rpc.max_rows < 1:
+        refuse(rpc, "max_rows", f"this is a whole number from 1, not {rpc.max_rows!r}.")
+    return rpc.max_rows
+
+
+def methods(
+    rpc: type[ModelRPC], attribute: str, owners: Sequence[type[Any]]
+) -> dict[str, tuple[Any, Mapping[str, Any]]]:
+    """Return the declared methods: name to function and options.
+
+    A method is looked for in the classes ``owners``, the first that has it.
+    """
+    declared: Any = getattr(rpc, attribute)
+    if isinstance(declared, Mapping):
+        options = dict(declared)
+    else:
+        options = {name: {} for name in names(rpc, attribute, declared)}
+    found = {}
+    for name, given in options.items():
+        if not isinstance(name, str) or not LOWER_CASE.fullmatch(name):
+            refuse(rpc, attribute, f"{name!r} cannot be a remote name; those are lower_case.")
+        if name == "objects" or name == "pk":
+            refuse(rpc, attribute, f"{name!r} has a meaning of its own on remote models.")
+        function = next((getattr(each, name) for each in owners if hasattr(each, name)), None)
+        if function is None:
+            where = " or ".join(owner.__qualname__ for owner in owners)
+            refuse(rpc, attribute, f"{where} has no method {name!r}.")
+        if not inspect.isroutine(function):
+            refuse(rpc, attribute, f"{name!r} is not a method.")
+        if getattr(function, "alters_data", False) and function.__module__.startswith("django."):
+            refuse(
+                rpc,
+                attribute,
+                f"{name!r} is Django's own and writes past writable_fields; expose a method of the "
+                f"model's that says what it does.",
+            )
+        _check_options(rpc, attribute, name, given)
+        found[name] = (function, given)
+    return found
+
+
+def _check_options(rpc: type[ModelRPC], attribute: str, name: str, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        refuse(rpc, attribute, "the options of a method are a dict.", name)
+    for option in given:
+        if option not in METHOD_OPTIONS:
+            refuse(rpc, attribute, f"no option is named {option!r}.", name)
+    if given.get("effect", "write") not in EFFECTS:
+        refuse(rpc, attribute, f"an effect is one of {', '.join(EFFECTS)}.", name)
+
+
+def _column(rpc: type[ModelRPC], attribute: str, model: type[Model], name: str) -> Field[Any, Any]:
+    field = _get_field(rpc, attribute, model, name, name)
+    if not isinstance(field, Field) or not field.concrete or field.many_to_many:
+        refuse(rpc, attribute, f"{name!r} is not a column of {model.__name__}'s own.")
+    if field.name != name:
+        refuse(rpc, attribute, f"{name!r} is spelled {field.name!r} here.")
+    if not LOWER_CASE.fullmatch(name):
+        refuse(rpc, attribute, f"{name!r} cannot be a remote name; those are lower_case.")
+    return field
+
+
+def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any) -> Any:
+    """Return the field at the end of a path, across relations."""
+    if not isinstance(path, str) or not LOWER_CASE.fullmatch(path):
+        refuse(rpc, attribute, f"{path!r} is not a lower_case field path.")
+    current, field = model, None
+    parts = path.split(LOOKUP_SEP)
+    for position, part in enumerate(parts):
+        field = (
+            current._meta.pk  # noqa: SLF001 - Django's documented API
+            if part == "pk"
+            else _get_field(rpc, attribute, current, part, path)
+        )
+        if position < len(parts) - 1:
+            related = getattr(field, "related_model", None)
+            if related is None:
+                refuse(
+                    rpc,
+                    attribute,
+                    f"{part!r} is no relation, so the path ends there; lookups stand in the list.",
+                    path,
+                )
+            current = related
+    return field
+
+
+def _get_field(
+    rpc: type[ModelRPC], attribute: str, model: type[Model], name: str, path: str
+) -> Any:
+    try:
+        return model._meta.get_field(name)  # noqa: SLF001
+    except FieldDoesNotExist:
+        shown = ", ".join(sorted(field.name for field in model._meta.get_fields()))  # noqa: SLF001
+        refuse(
+            rpc,
+            attribute,
+            f"{model.__name__} has no field {name!r}; it has {shown}.",
+            path if path != name else None,
+        )
+
+
+def _has_lookup(field: Any, lookup: str) -> bool:
+    """Follow transforms (``date__gte``) to a lookup; one at the end is compared with ``exact``."""
+    current = getattr(field, "target_field", field) if field.is_relation else field
+    *transforms, last = lookup.split(LOOKUP_SEP)
+    if field.is_relation and not transforms and field.get_lookup(last) is not None:
+        return True
+    for name in transforms:
+        transform = current.get_transform(name)
+        if transform is None:
+            return False
+        current = _output(transform, current)
+    return current.get_lookup(last) is not None or current.get_transform(last) is not None
+
+
+def _output(transform: Any, field: Any) -> Any:
+    found = getattr(transform, "output_field", None)
+    return found if isinstance(found, Field) else field

@@ -1,0 +1,59 @@
+"""ModelRPC: what of a model other projects may see and do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+
+    from ..context import ServedCall
+
+DEFAULT_MAX_ROWS = 100_000
+
+
+class ModelRPC:
+    """Declares what of a model is exposed. Subclass it under ``@register(Model)``.
+
+    Nothing is exposed that is not declared. Everything declared is checked when the class is
+    registered; ImproperlyConfigured names this class, the attribute and the culprit.
+    """
+
+    fields: ClassVar[Sequence[str]] = ()
+    """The readable fields: columns of the model's own, foreign keys included (they read as the
+    key). ``"__str__"`` among them sends the text of ``str(instance)``. The primary key always
+    travels."""
+
+    filter_fields: ClassVar[Mapping[str, Sequence[str]] | None] = None
+    """Which field paths may be filtered by, each with its lookups, and nothing besides:
+    ``{"uid": ["exact", "in"], "branch__city": ["exact"]}``. Left out: ``exact``, ``in`` and
+    ``isnull`` of the readable fields. ``pk`` may always be filtered by ``exact`` and ``in``."""
+
+    ordering_fields: ClassVar[Sequence[str]] = ()
+    """Which field paths rows may be ordered by, in both directions."""
+
+    writable_fields: ClassVar[Sequence[str]] = ()
+    """Which readable fields callers may set."""
+
+    methods: ClassVar[Sequence[str] | Mapping[str, Mapping[str, Any]]] = ()
+    """The instance methods that may be called; a dict gives options as ``expose`` takes them:
+    ``{"deposit": {"atomic": True}, "describe": {"effect": "read"}}``."""
+
+    manager_methods: ClassVar[Sequence[str] | Mapping[str, Mapping[str, Any]]] = ()
+    """The methods of the default manager or its querysets that may be called; as ``methods``."""
+
+    max_rows: ClassVar[int] = DEFAULT_MAX_ROWS
+    """The most rows one evaluation may return. A query over it fails before the first row, so that
+    nothing is ever cut off silently."""
+
+    def __init__(self, model: type[Model]):
+        self.model = model
+
+    def get_queryset(self, context: ServedCall) -> QuerySet[Any]:  # noqa: ARG002 - for overrides
+        """Return the rows that this call may see, read, change or name in its arguments.
+
+        Everything begins here: queries, methods of instances, instances in arguments. ``context``
+        is the call being served.
+        """
+        return self.model._default_manager.all()  # noqa: SLF001 - Django's documented API
