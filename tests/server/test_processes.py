@@ -1,4 +1,4 @@
-"""The parent and its children, with children that are real processes but serve nothing of Chunnel."""
+"""The parent and its children: real processes that serve nothing of Chunnel."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_killed_child_is_started_again(running: Running) -> None:
 
 
 def test_hangup_replaces_every_child(running: Running) -> None:
-    """After SIGHUP new processes serve, the old ones are gone and the address answered throughout."""
+    """After SIGHUP new processes serve and the old ones are gone."""
     before = running.pids(2)
     running.process.send_signal(signal.SIGHUP)
     assert running.line() == "Reloading: starting new workers."

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ... import conf
 from ...exceptions import CallError, UnknownRemote
+from ...schema.signatures import signature_text
 
 if TYPE_CHECKING:
-    from ...schema import AppSchema, FunctionSchema, ParameterSchema, Schema
+    from ...schema import AppSchema, Schema
 
 
 class Command(BaseCommand):
@@ -33,10 +35,9 @@ class Command(BaseCommand):
 
 def own_schema() -> Schema:
     """Return what this project exposes."""
-    from ...registry import autodiscover, registry
+    from ...registry import build_schema, registry
 
-    autodiscover()
-    return registry.schema()
+    return build_schema(registry, conf.server_settings().name)
 
 
 def remote_schema(alias: str) -> Schema:
@@ -53,14 +54,14 @@ def remote_schema(alias: str) -> Schema:
 def describe_app(app: AppSchema, prefix: str) -> Iterator[str]:
     """Yield the lines for what one app exposes; those that are indented belong to the one above."""
     for function in app.functions:
-        yield _line(f"{prefix}{app.label}.{signature(function)}", function.doc)
+        yield _line(f"{prefix}{app.label}.{signature_text(function)}", function.doc)
     for model in app.models:
         fields = ", ".join(field.name for field in model.fields)
         yield _line(f"{prefix}{app.label}.{model.name}({fields})", model.doc)
         for method in model.methods:
-            yield _line(f"    .{signature(method)}", method.doc)
+            yield _line(f"    .{signature_text(method)}", method.doc)
         for method in model.manager_methods:
-            yield _line(f"    .objects.{signature(method)}", method.doc)
+            yield _line(f"    .objects.{signature_text(method)}", method.doc)
     for exception in app.exceptions:
         yield _line(f"{prefix}{app.label}.{exception.name}: {exception.base}", exception.doc)
 
@@ -68,29 +69,3 @@ def describe_app(app: AppSchema, prefix: str) -> Iterator[str]:
 def _line(head: str, doc: str) -> str:
     first = doc.strip().partition("\n")[0]
     return f"{head}  # {first}" if first else head
-
-
-def signature(function: FunctionSchema) -> str:
-    """Return the function's signature as one would write it in a stub."""
-    text = f"{function.name}({', '.join(_parameters(function.parameters))})"
-    return f"{text} -> {function.returns}" if function.returns else text
-
-
-def _parameters(parameters: tuple[ParameterSchema, ...]) -> Iterator[str]:
-    stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
-    previous = ""
-    for parameter in parameters:
-        if previous == "POSITIONAL_ONLY" != parameter.kind:
-            yield "/"
-        if parameter.kind == "KEYWORD_ONLY" and previous not in ("KEYWORD_ONLY", "VAR_POSITIONAL"):
-            yield "*"
-        previous = parameter.kind
-        text = stars.get(parameter.kind, "") + parameter.name
-        if parameter.annotation is not None:
-            text += f": {parameter.annotation}"
-        if parameter.default is not None:
-            equals = " = " if parameter.annotation is not None else "="
-            text += f"{equals}{parameter.default}"
-        yield text
-    if previous == "POSITIONAL_ONLY":
-        yield "/"

@@ -35,6 +35,7 @@ from ...server import processes
 
 if TYPE_CHECKING:
     from ...context import ServedCall
+    from ...schema import Schema
     from ...server.worker import Worker
 
 DEFAULT_GRACE = 10.0  # seconds that calls under way have to end; OPTIONS["grace"]
@@ -208,9 +209,8 @@ class Command(BaseCommand):
     def _announce(self, settings: conf.ServerSettings, addresses: list[str]) -> None:
         if not self.verbosity:
             return
-        from ...registry import autodiscover, registry
+        from ...registry import build_schema, registry
 
-        autodiscover()
         now = timezone.localtime().strftime("%B %d, %Y - %X")
         stop = "CTRL-BREAK" if sys.platform == "win32" else "CONTROL-C"
         module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
@@ -220,7 +220,7 @@ class Command(BaseCommand):
             now,
             f"{versions}, using settings {module!r}",
             f"Serving {settings.name} at {', '.join(addresses)}",
-            *(f"  {line}" for line in _summary(registry)),
+            *(f"  {line}" for line in _summary(build_schema(registry, settings.name))),
             f"Pool {settings.pool}, {at_once}, {_plural(settings.workers, 'worker')}",
             f"Quit the server with {stop}.",
         ]
@@ -371,7 +371,7 @@ def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _summary(registry: Any) -> list[str]:
+def _summary(schema: Schema) -> list[str]:
     """Return a line for each app that exposes something."""
     return [
         f"{app.label}: "
@@ -384,5 +384,5 @@ def _summary(registry: Any) -> list[str]:
             )
             if parts
         )
-        for app in registry.schema().apps
+        for app in schema.apps
     ]

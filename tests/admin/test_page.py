@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chunnel.admin.page import build_page
+from chunnel.schema import (
+    AppSchema,
+    ExceptionSchema,
+    FieldSchema,
+    FunctionSchema,
+    ModelSchema,
+    ParameterSchema,
+    Schema,
+)
+
+POSITIONAL = "POSITIONAL_OR_KEYWORD"
+
+
+def function(name: str, doc: str = "", **options: Any) -> FunctionSchema:
+    parameters = (
+        ParameterSchema("uid", POSITIONAL, annotation="int"),
+        ParameterSchema("memo", POSITIONAL, default="''", annotation="str"),
+        ParameterSchema("rate", "KEYWORD_ONLY"),
+    )
+    return FunctionSchema(name, doc, parameters, **options)
+
+
+@pytest.fixture
+def schema() -> Schema:
+    account = ModelSchema(
+        "Account",
+        "An account.",
+        "account",
+        "accounts",
+        "id",
+        (
+            FieldSchema("id", "BigAutoField", "ID"),
+            FieldSchema("owner", "CharField", "owner", null=True, writable=True),
+        ),
+        (("owner", ("exact",)), ("branch__city", ("exact", "in"))),
+        ("owner",),
+        (),
+        methods=(function("deposit"),),
+        manager_methods=(function("overdrawn"),),
+    )
+    money = AppSchema(
+        "money",
+        (function("balance", "The balance.", effect="read"), function("statement", stream=True)),
+        (account,),
+        (ExceptionSchema("InsufficientFunds", "Too little.", "Exception"),),
+    )
+    return Schema("economy", (money,), "f")
+
+
+def test_every_entry_has_an_anchor_of_its_own(schema: Schema) -> None:
+    """Remote names are the anchors, methods below their model."""
+    [app] = build_page(schema).apps
+    [model] = app.models
+    entries = [*app.functions, model, *model.methods, *model.manager_methods, *app.exceptions]
+    assert [entry.anchor for entry in entries] == [
+        "money.balance",
+        "money.statement",
+        "money.Account",
+        "money.Account.deposit",
+        "money.Account.objects.overdrawn",
+        "money.InsufficientFunds",
+    ]
+
+
+def test_a_function_shows_what_a_caller_needs(schema: Schema) -> None:
+    """Signature, options and a call with the arguments one has to give."""
+    [app] = build_page(schema).apps
+    balance, statement = app.functions
+    assert balance.signature == "balance(uid: int, memo: str = '', *, rate)"
+    assert balance.options == ("read",)
+    assert balance.snippet.endswith("economy.money.balance(uid, rate=…)")
+    assert statement.options == ("write", "stream")
+    assert "for item in economy.money.statement(uid, rate=…):" in statement.snippet
+
+
+def test_a_field_shows_its_filters_and_notes(schema: Schema) -> None:
+    """A path that is filtered by and not readable has a row of its own."""
+    [app] = build_page(schema).apps
+    [model] = app.models
+    key, owner = model.fields
+    assert key.notes == ("primary key",)
+    assert owner.lookups == ("exact",)
+    assert owner.notes == ("may be null", "orders", "writable")
+    assert model.other_filters == (("branch__city", ("exact", "in")),)
+
+
+@pytest.mark.parametrize(
+    ("query", "anchors"),
+    [
+        ("balance", ["money.balance"]),
+        ("THE money", ["money.balance"]),
+        ("deposit", ["money.Account"]),
+        ("too little", ["money.InsufficientFunds"]),
+        ("nothing", []),
+    ],
+)
+def test_a_search_needs_all_words(schema: Schema, query: str, anchors: list[str]) -> None:
+    """In the label, name or docstring; a model is found by its methods and fields as well."""
+    page = build_page(schema, query)
+    found = [
+        entry.anchor
+        for app in page.apps
+        for entry in (*app.functions, *app.models, *app.exceptions)
+    ]
+    assert found == anchors
