@@ -1,10 +1,10 @@
 """Credit: how much more one peer may send on one stream.
 
-The receiver of a stream grants credit, in items and in bytes; grants add up; each chunk spends some.
-A chunk may leave when its items are covered and any bytes at all are left, so that one item larger
-than the whole grant cannot stop a stream for ever. Its bytes are then taken off, if need be to below
-zero, and the next chunk waits until grants have brought the balance above zero again. A receiver
-therefore holds at most what it granted, and one message more.
+The receiver of a stream grants credit, in items and in bytes; grants add up; each chunk spends
+some. A chunk may leave when its items are covered and any bytes at all are left, so that one item
+larger than the whole grant cannot stop a stream for ever. Its bytes are then taken off, if need be
+to below zero, and the next chunk waits until grants have brought the balance above zero again. A
+receiver therefore holds at most what it granted, and one message more.
 
 A chunk that costs nothing needs no credit, and so may only be the first (OPEN). A stream carries
 either items or the parts of one large value, as its first chunk says, never both.

@@ -21,7 +21,6 @@ from .limits import (
     DEFAULT_LIMITS,
     FROZEN,
     MAX_BLOBS,
-    MAX_NAME,
     MAX_SERIALIZERS,
     MAX_TEXT,
     MAX_VERSIONS,
@@ -50,7 +49,19 @@ from .messages import (
     Result,
     Welcome,
 )
-from .parts import ABOUT_ALL, FROZEN_KINDS, MAGIC, WITH_BODY, Fields, Malformed
+from .parts import (
+    ABOUT_ALL,
+    FROZEN_KINDS,
+    HEADS,
+    MAGIC,
+    NO_FIELDS,
+    WITH_BODY,
+    Fields,
+    Malformed,
+)
+
+_CALL: Final = Kind.CALL
+_make: Final = tuple.__new__
 
 
 def _unpack(control: bytes, limits: Limits) -> Any:
@@ -68,10 +79,16 @@ def _no_extension(code: int, _: bytes) -> Any:
     raise Malformed(f"extension type {code} in a control frame")
 
 
+_ID_STARTS: Final = len(HEADS[Kind.CALL])
+_ID_ENDS: Final = _ID_STARTS + CALL_ID_SIZE
+
+_PLAIN_HEADS: Final = {head: kind for kind, head in HEADS.items() if kind not in ABOUT_ALL}
+"""The heads of messages about a call in msgpack's shortest form, which needs no further check."""
+
+
 def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
     """Read a message; raise RemoteProtocolError if it is none, or exceeds ``limits``."""
-    count = len(frames)
-    if not count:
+    if not frames:
         raise RemoteProtocolError("a message without frames")
     control = frames[0]
     if control[:1] != MAGIC:
@@ -81,10 +98,20 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         raise RemoteProtocolError(f"a control frame of {size} bytes")
     spoiled: CallId | None = None
     try:
-        kind, call_id, fields = _head(_unpack(control[1:], limits))
-        if kind == Kind.CALL:
+        plain = _PLAIN_HEADS.get(control[:_ID_STARTS])
+        if plain is None:
+            kind, call_id, fields = _head(_unpack(control[1:], limits))
+        else:
+            kind = plain
+            call_id = control[_ID_STARTS:_ID_ENDS]
+            rest = control[_ID_ENDS:]
+            fields = {} if rest == NO_FIELDS else _unpack(rest, limits)
+            if type(fields) is not dict:
+                raise Malformed("the fields must be a map")
+        if kind is _CALL:
             spoiled = call_id
         body = b""
+        count = len(frames)
         if count > 1:
             if count > limits.max_frames or kind not in WITH_BODY:
                 raise Malformed(f"too many frames ({count})")
@@ -95,9 +122,7 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         blobs = _blobs(fields, frames) if count > 2 or "blobs" in fields else ()
         return _DECODERS[kind](call_id, fields, body, blobs, limits)
     except (ValueError, TypeError, OverflowError) as error:
-        reason = (
-            str(error) if isinstance(error, Malformed) else "a control frame that is no msgpack"
-        )
+        reason = str(error) if isinstance(error, Malformed) else "a control frame not in msgpack"
         if spoiled is None:
             raise RemoteProtocolError(reason) from error
         failure = Failure(spoiled, FailureCode.MALFORMED, reason)
@@ -106,7 +131,7 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         ) from error
 
 
-def _head(head: Any) -> tuple[int, Any, Fields]:
+def _head(head: Any) -> tuple[Kind, Any, Fields]:
     """Check the array of a control frame and return kind, call id and fields."""
     if type(head) is not list or len(head) != 4:
         raise Malformed("a control frame must be a list of four")
@@ -124,7 +149,7 @@ def _head(head: Any) -> tuple[int, Any, Fields]:
         raise Malformed(f"a call id must be {CALL_ID_SIZE} bytes")
     if type(fields) is not dict:
         raise Malformed("the fields must be a map")
-    return kind, call_id, fields
+    return Kind(kind), call_id, fields
 
 
 def _blobs(fields: Fields, frames: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -185,34 +210,25 @@ def _call(
     call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
 ) -> Message:
     get = fields.get
-    name = get("name")
-    if type(name) is not str or len(name) > MAX_NAME:
-        parts.text(name, "name")
-    serializer = get("ser")
-    if type(serializer) is not str or len(serializer) > MAX_NAME:
-        parts.text(serializer, "ser")
     credit = get("credit")
-    with_input = get("input", False)
     meta = get("meta")
-    return Call(
+    call = (
         call_id,
-        name,
-        serializer,
+        parts.text(get("name"), "name"),
+        parts.text(get("ser"), "ser"),
         body,
         blobs,
         NO_CREDIT if credit is None else parts.pair(credit),
-        with_input if with_input is False else parts.flag(with_input, "input"),
+        parts.flag(get("input", False), "input"),
         NO_METADATA if meta is None else parts.metadata(meta, limits),
     )
+    return _make(Call, call)  # three times as fast as naming the fields, on the way of every call
 
 
 def _result(
     call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
 ) -> Message:
-    meta = fields.get("meta")
-    return Result(
-        call_id, body, blobs, NO_METADATA if meta is None else parts.metadata(meta, limits)
-    )
+    return _make(Result, (call_id, body, blobs, _meta(fields, limits)))
 
 
 def _failure(

@@ -15,14 +15,12 @@ from . import parts
 from .errors import LocalProtocolError
 from .limits import (
     CALL_ID_SIZE,
-    FROZEN,
     MAX_BLOBS,
     MAX_CONTROL,
     MAX_SERIALIZERS,
     MAX_TEXT,
     MAX_VERSIONS,
     MIN_MESSAGE,
-    VERSIONS,
 )
 from .messages import (
     Busy,
@@ -45,20 +43,9 @@ from .messages import (
     Result,
     Welcome,
 )
-from .parts import ABOUT_ALL, FROZEN_KINDS, MAGIC, Fields, Malformed
+from .parts import HEADS, NO_FIELDS, Fields, Malformed
 
-_HEADS: Final[Mapping[Kind, bytes]] = {
-    kind: MAGIC
-    + b"\x94"  # a list of four: version, kind, call id, fields
-    + packb(FROZEN if kind in FROZEN_KINDS else VERSIONS[-1])
-    + packb(int(kind))
-    + (b"\xc0" if kind in ABOUT_ALL else b"\xc4" + bytes([CALL_ID_SIZE]))
-    for kind in Kind
-}
-"""What precedes the call id, or the fields where there is none."""
-
-_RESULT_HEAD: Final = _HEADS[Kind.RESULT]
-_NO_FIELDS: Final = b"\x80"
+_RESULT_HEAD: Final = HEADS[Kind.RESULT]
 
 
 def encode(message: Message) -> Frames:
@@ -84,13 +71,13 @@ def _about_call(
             raise Malformed(f"at most {MAX_BLOBS} blobs fit in a message")
         fields["blobs"] = [len(blob) for blob in blobs]
         joined = blobs[0] if len(blobs) == 1 else b"".join(blobs)
-        return [_HEADS[kind] + call_id + packb(fields), body, joined]
-    control = _HEADS[kind] + call_id + (packb(fields) if fields else _NO_FIELDS)
+        return [HEADS[kind] + call_id + packb(fields), body, joined]
+    control = HEADS[kind] + call_id + (packb(fields) if fields else NO_FIELDS)
     return [control, body] if body else [control]
 
 
 def _about_all(kind: Kind, fields: Fields) -> Frames:
-    return [_HEADS[kind] + packb(fields)]
+    return [HEADS[kind] + packb(fields)]
 
 
 def _with_meta(fields: Fields, meta: Metadata) -> Fields:
@@ -109,10 +96,9 @@ def _prose(text: str) -> Fields:
 
 
 def _credit_list(credit: Credit) -> list[int]:
-    return [
-        parts.number(credit.items, "credit items"),
-        parts.number(credit.bytes, "credit bytes"),
-    ]
+    pair = list(credit)
+    parts.pair(pair)
+    return pair
 
 
 def _hello(hello: Hello) -> Frames:
@@ -163,7 +149,7 @@ def _call(call: Call) -> Frames:
 def _result(result: Result) -> Frames:
     call_id, body, blobs, meta = result
     if not meta and not blobs and type(call_id) is bytes and len(call_id) == CALL_ID_SIZE:
-        control = _RESULT_HEAD + call_id + _NO_FIELDS  # most answers are as plain as this
+        control = _RESULT_HEAD + call_id + NO_FIELDS  # most answers are as plain as this
         return [control, body] if body else [control]
     return _about_call(Kind.RESULT, call_id, _with_meta({}, meta), body, blobs)
 

@@ -1,21 +1,22 @@
 """One conversation of two peers, as one of them sees it.
 
-The engine says of every message whether it may be sent or received now, and keeps what follows from
-it. It reads no socket and no clock: who drives it passes frames and ``now``, in seconds of any clock
-that never goes back. One thread at a time uses it.
+The engine says of every message whether it may be sent or received now, and keeps what follows
+from it. It reads no socket and no clock: who drives it passes frames and ``now``, in seconds of any
+clock that never goes back. One thread at a time uses it.
 
 * What we may not say raises LocalProtocolError, and nothing has changed.
-* What the peer may not say raises RemoteProtocolError. It closes the conversation, except where only
-  one call is spoilt. What the error lists as ``answers`` is to be encoded and sent as it stands.
-* The server skips messages about calls that are over: they crossed its last message. The client knows
-  each of its calls until the server's last message has come, so there an unknown call is a violation.
+* What the peer may not say raises RemoteProtocolError. It closes the conversation, except where
+  only one call is spoilt. What the error lists as ``answers`` is to be encoded and sent as it is.
+* The server skips messages about calls that are over: they crossed its last message. The client
+  knows each of its calls until the server's last message has come, so there an unknown call is a
+  violation.
 * A cancelled call is a debt until its last message has come; what comes for it is skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .codec import decode, encode
 from .credit import NO_CREDIT, CreditError, Stream
@@ -40,6 +41,14 @@ from .messages import (
 )
 from .parts import ABOUT_ALL
 from .states import TABLES, Role, State
+
+# Bound once: an enum's attribute costs as much as a dictionary, on the way of every message.
+_CALL: Final = Kind.CALL
+_CHUNK: Final = Kind.CHUNK
+_CREDIT: Final = Kind.CREDIT
+_CANCEL: Final = Kind.CANCEL
+_END: Final = Kind.END
+_GOAWAY: Final = Kind.GOAWAY
 
 
 class Skipped(NamedTuple):
@@ -79,9 +88,9 @@ class _OpenCall:
 class Conversation:
     """One end of one conversation.
 
-    A client is given its ``hello`` and sends it first: ``send(conversation.hello, now)``. A server is
-    given ``welcome``, which makes the Welcome for a Hello; when ``receive`` has returned the Hello it
-    sends ``conversation.welcome()``, or a GoAway.
+    A client is given its ``hello`` and sends it first: ``send(conversation.hello, now)``. A server
+    is given ``welcome``, which makes the Welcome for a Hello; when ``receive`` has returned the
+    Hello, it sends ``conversation.welcome()``, or a GoAway.
     """
 
     def __init__(
@@ -170,7 +179,7 @@ class Conversation:
     # Time
 
     def next_timeout(self) -> float | None:
-        """Return when ``expire`` wants to be called, or None if never; it changes with each event."""
+        """Return when ``expire`` wants to be called, or None; it changes with each event."""
         if self._greeted is not None:
             return self._greeted + self.limits.hello_timeout
         if self._idle_timeout and not self._calls and self.heard is not None and not self.closed:
@@ -219,10 +228,10 @@ class Conversation:
                     f"{kind.name} of {size} bytes; the peer accepts at most {self._peer_accepts}"
                 )
         try:
-            if kind is Kind.CALL:
+            if kind is _CALL:
                 if len(self._calls) >= self.limits.max_calls:
                     raise _Forbidden(f"more than {self.limits.max_calls} calls at once")
-                self._open(cast("Call", message))
+                self._open(message)  # type: ignore[arg-type]
             elif kind in ABOUT_ALL:
                 self._sent_about_all(message, now)
             else:
@@ -250,14 +259,11 @@ class Conversation:
         kind = KINDS[type(message)]
         following = self._state.receive.get(kind)
         if following is None:
-            answers = ()
-            if kind is Kind.CALL and self._state is self._tables.conversation.first:
-                answers = (Busy(cast("Call", message).call_id, "HELLO must come first"),)
-            raise self._broken(f"{kind.name} may not come in {self._state.name}", None, *answers)
+            raise self._untimely(kind, message)
         try:
             event: Event = message
-            if kind is Kind.CALL:
-                event = self._called(cast("Call", message))
+            if kind is _CALL:
+                event = self._called(message)  # type: ignore[arg-type]
             elif kind in ABOUT_ALL:
                 self._heard_about_all(message)
             elif not self._move(kind, message, sending=False):
@@ -266,9 +272,23 @@ class Conversation:
             raise self._broken(str(error), getattr(message, "call_id", None)) from None
         if following is not self._state:
             self._become(following)
-        if kind is Kind.GOAWAY and cast("GoAway", message).over:
-            self.close(cast("GoAway", message).reason or "the peer ended the conversation")
+        if kind is _GOAWAY:
+            self._dismissed(message)
         return event
+
+    def _dismissed(self, goaway: Any) -> None:
+        if goaway.over or self.closed:
+            self.close()
+            self.reason = goaway.reason or "the peer ended the conversation"
+
+    def _untimely(self, kind: Kind, message: Any) -> RemoteProtocolError:
+        reason = f"{kind.name} may not come in {self._state.name}"
+        if kind is _CALL and self._state is self._tables.conversation.first:
+            # Perhaps a client that we forgot for being idle: it must learn that nothing was done.
+            return self._broken(
+                reason, message.call_id, Busy(message.call_id, "HELLO must come first")
+            )
+        return self._broken(reason, getattr(message, "call_id", None))
 
     def _broken(
         self, reason: str, call_id: CallId | None, *answers: Message
@@ -369,11 +389,11 @@ class Conversation:
 
     def _takes_call(self, call_id: CallId | None) -> bool:
         """Say whether a CALL may come now, for one that could not be read."""
-        return Kind.CALL in self._state.receive and call_id not in self._calls
+        return _CALL in self._state.receive and call_id not in self._calls
 
-    def _move(self, kind: Kind, message: Message, *, sending: bool) -> bool:
+    def _move(self, kind: Kind, message: Any, *, sending: bool) -> bool:
         """Move the half of a call that a message is about; say whether it is news to us."""
-        call_id: CallId = message.call_id  # type: ignore[union-attr]
+        call_id: CallId = message.call_id
         call = self._calls.get(call_id)
         if call is None:
             if self._client or sending:
@@ -385,7 +405,7 @@ class Conversation:
             following = (state.send if sending else state.receive).get(kind)
             if following is None:
                 raise _Forbidden(f"{kind.name} may not follow: the input is {state.name}")
-            if kind is not Kind.END:
+            if kind is not _END:
                 if call.input_stream is None:
                     call.input_stream = Stream(NO_CREDIT, self.limits)
                 _account(call.input_stream, message)
@@ -395,11 +415,11 @@ class Conversation:
         following = (state.send if sending else state.receive).get(kind)
         if following is None:
             raise _Forbidden(f"{kind.name} may not follow: the answer is {state.name}")
-        if kind is Kind.CHUNK or kind is Kind.CREDIT:
+        if kind is _CHUNK or kind is _CREDIT:
             if call.answer_stream is None:
                 call.answer_stream = Stream(call.granted, self.limits)
             _account(call.answer_stream, message)
-        elif kind is Kind.CANCEL:
+        elif kind is _CANCEL:
             call.input = (call.input.send if sending else call.input.receive)[kind]
             self._debt += sending
         call.answer = following
@@ -410,11 +430,11 @@ class Conversation:
         return not abandoned
 
 
-def _account(stream: Stream, message: Message) -> None:
+def _account(stream: Stream, message: Chunk | GrantCredit) -> None:
     if isinstance(message, Chunk):
         stream.take(message)
     else:
-        stream.grant(cast("GrantCredit", message).credit)
+        stream.grant(message.credit)
 
 
 _INPUT_BY_CLIENT: Final = frozenset({Kind.CHUNK, Kind.END})

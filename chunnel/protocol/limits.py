@@ -19,7 +19,7 @@ CALL_ID_SIZE: Final = 8
 """Bytes. At random, 10,000 calls open at once collide less than once in 10**11 times."""
 
 MAX_FRAMES: Final = 3
-"""Control, body, blobs. libzmq gathers an unfinished message without bound, so more buys nothing."""
+"""Control, body, blobs. libzmq gathers an unfinished message without bound; more buys nothing."""
 
 MAX_CONTROL: Final = 65_536
 """Bytes of the control frame. Names, prose and metadata need a hundredth; it is parsed unasked."""

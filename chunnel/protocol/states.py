@@ -1,12 +1,12 @@
 """When what may be said, as tables.
 
-* A table gives, for each state, the kinds of messages that we may send and that we may receive in it,
-  and the state that follows. What is not there is a mistake: ours if we were to send it, the peer's
-  if we received it.
+* A table gives, for each state, the kinds of messages that we may send and that we may receive in
+  it, and the state that follows. What is not there is a mistake: ours if we were to send it, the
+  peer's if we received it.
 * A conversation has one state. Each call has two more, one for each half: the *answer* travels from
   server to client, the *input* from client to server. A call is over when its answer is.
-* Each role has tables of its own. They mirror each other except for messages under way, which the one
-  has sent and the other has not yet seen; where such messages may cross, the prose says so.
+* Each role has tables of its own. They mirror each other except for messages under way, which the
+  one has sent and the other has not yet seen; where such messages may cross, the prose says so.
 * A CALL opens its two halves in the first state of their tables (a call without input: in ABSENT).
 * Credit, the contents of chunks, call ids and time are not the tables' business but the engine's.
 """
@@ -15,12 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from .messages import Kind
-from .messages import Kind as K
+
+K: TypeAlias = Kind  # the tables are read more easily with short names
 
 Moves: TypeAlias = Mapping[Kind, str]
+_NOTHING: Final[Moves] = MappingProxyType({})
 
 
 class Role(Enum):
@@ -34,8 +37,8 @@ class Row(NamedTuple):
     """One state as written down: what it waits for, and the moves out of it, by name."""
 
     prose: str
-    send: Moves = {}
-    receive: Moves = {}
+    send: Moves = _NOTHING
+    receive: Moves = _NOTHING
 
 
 class State:
@@ -85,7 +88,7 @@ class Table(Mapping[str, State]):
         return next(iter(self._states.values()))
 
 
-def _stay(state: str, *kinds: Kind) -> Moves:
+def _stay(state: str, *kinds: Kind) -> dict[Kind, str]:
     return dict.fromkeys(kinds, state)
 
 
