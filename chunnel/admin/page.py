@@ -58,6 +58,7 @@ class Page(NamedTuple):
     fingerprint: str
     apps: tuple[AppEntry, ...]
     settings_snippet: str
+    import_snippet: str
 
 
 def build_page(schema: Schema, query: str = "") -> Page:
@@ -69,6 +70,7 @@ def build_page(schema: Schema, query: str = "") -> Page:
         fingerprint=schema.fingerprint,
         apps=tuple(app for app in apps if app.functions or app.models or app.exceptions),
         settings_snippet=f'CHUNNEL_REMOTES = {{"{schema.project}": "zmq://127.0.0.1:7070"}}',
+        import_snippet=f"from chunnel import remote\n\n{schema.project} = remote.{schema.project}",
     )
 
 
@@ -122,9 +124,7 @@ def _function(function: FunctionSchema, anchor: str, snippet: str) -> FunctionEn
 
 def _call(path: str, function: FunctionSchema) -> str:
     call = f"{path}.{function.name}({_arguments(function)})"
-    project = path.partition(".")[0]
-    imports = f"from chunnel import remote\n\n{project} = remote.{project}\n"
-    return imports + (f"for item in {call}:\n    ..." if function.stream else call)
+    return f"for item in {call}:\n    ..." if function.stream else call
 
 
 def _arguments(function: FunctionSchema) -> str:
@@ -137,7 +137,6 @@ def _arguments(function: FunctionSchema) -> str:
 
 
 def _model(path: str, label: str, model: ModelSchema) -> ModelEntry:
-    project = path.partition(".")[0]
     anchor = f"{label}.{model.name}"
     return ModelEntry(
         anchor=anchor,
@@ -163,11 +162,7 @@ def _model(path: str, label: str, model: ModelSchema) -> ModelEntry:
             )
             for method in model.manager_methods
         ),
-        snippet=(
-            f"from chunnel import remote\n\n"
-            f"{model.name} = remote.{project}.{anchor}\n"
-            f"{model.name}.objects.get({model.pk}=…)"
-        ),
+        snippet=f"{model.name} = {path}.{model.name}\n{model.name}.objects.get({model.pk}=…)",
     )
 
 
