@@ -9,7 +9,10 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 from ..values import TypeTable
 
 Lower: TypeAlias = Callable[[Any], Any]
-"""Turns a value that no table knows (a model instance, say) into one that travels, or raises TypeError."""
+"""Turns a value that no table knows (a model instance, say) into one that travels.
+
+Raises TypeError for what it does not know either.
+"""
 
 Lift: TypeAlias = Callable[[Any], Any]
 """Turns an InstanceRef, InstanceRow or RowSet that arrived into what the receiver wants to see."""
@@ -31,7 +34,9 @@ class Serializer(ABC):
         self.types = types if types is not None else TypeTable()
 
     @abstractmethod
-    def dumps(self, value: Any, *, lower: Lower | None = None, roots: Sequence[str] = ("value",)) -> Packed:
+    def dumps(
+        self, value: Any, *, lower: Lower | None = None, roots: Sequence[str] = ("value",)
+    ) -> Packed:
         """Pack ``value``.
 
         ``lower`` is asked for values that neither this serializer nor the type table knows.

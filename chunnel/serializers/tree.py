@@ -1,0 +1,355 @@
+"""Serializers for formats that know little: text, numbers, lists and maps with texts as keys.
+
+A subclass gives ``pack`` and ``unpack`` for such a *tree*; everything else that travels is written
+into the tree here, as an object with one key that begins with ``$``, the *tag*: ``{"$tuple": [1, 2]}``.
+A dict that looks like a tagged value, or has a key that is not a text, is tagged itself:
+``{"$dict": [[key, value], ...]}``. So there is no dict that cannot travel and none that is mistaken.
+
+The walk is Python code, a call for each container and each tagged value: clear, not fast.
+docs/reference/values describes the tags.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from abc import abstractmethod
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ..exceptions import SerializationError
+from ..values import InstanceRef, InstanceRow, RowSet
+from ..values.columns import pack_column
+from ..values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES
+from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
+from ..values.numbers import (
+    MAX_WIRE_INT,
+    MIN_WIRE_INT,
+    check_int,
+    decimal_from_text,
+    decimal_to_text,
+)
+from ..values.zones import Zone, zone_from, zone_of
+from .base import Lift, Lower, Packed, Serializer
+from .parts import build_own, build_ref, build_row, build_row_set
+from .places import explain
+
+_FAILURES = (TypeError, ValueError, ArithmeticError, RecursionError)
+_MALFORMED = (*_FAILURES, LookupError)
+
+
+class TreeSerializer(Serializer):
+    """A serializer made of ``pack`` and ``unpack`` for trees."""
+
+    @abstractmethod
+    def pack(self, tree: Any) -> bytes:
+        """Return ``tree`` as bytes.
+
+        It is made of None, bool, int of at most 64 bits, finite float, str, list, and dict with
+        texts as keys. Raise ValueError or TypeError where the format cannot hold it.
+        """
+
+    @abstractmethod
+    def unpack(self, body: bytes) -> Any:
+        """Return the tree, and nothing of other types; raise ValueError for bytes that hold none."""
+
+    def dumps(
+        self, value: Any, *, lower: Lower | None = None, roots: Sequence[str] = ("value",)
+    ) -> Packed:
+        """Pack ``value``; see Serializer."""
+        writer = _Writer(self, lower)
+        try:
+            try:
+                body = self.pack(writer.write(value, 0))
+            except _FAILURES as error:
+                raise explain(error, value, self.types, lower, roots) from error
+        except HookFailed as failure:
+            raise failure.error from failure.error.__cause__
+        return Packed(body, tuple(writer.blobs))
+
+    def loads(self, body: bytes, blobs: Sequence[bytes] = (), *, lift: Lift | None = None) -> Any:
+        """Unpack; see Serializer."""
+        try:
+            return _TreeReader(self, blobs, lift).read(self.unpack(body), 0)
+        except HookFailed as failure:
+            raise failure.error from failure.error.__cause__
+        except SerializationError:
+            raise
+        except _MALFORMED as error:
+            raise SerializationError(f"malformed {self.name}: {error}") from error
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+class _Writer:
+    def __init__(self, serializer: Serializer, lower: Lower | None):
+        self.types = serializer.types
+        self.lower = lower
+        self.blobs: list[bytes] = []
+
+    def write(self, value: Any, depth: int) -> Any:
+        """Return ``value`` as a tree; ``depth`` counts the containers around it."""
+        for _ in range(MAX_STEPS):
+            kind = type(value)
+            if kind in _PLAIN:
+                return value
+            write = _WRITE.get(kind)
+            if write is not None:
+                return write(self, value, depth)
+            value = nearer(value, self.types, self.lower)
+        raise SerializationError(f"it does not become a value that travels in {MAX_STEPS} steps")
+
+    def items(self, values: Any, depth: int) -> list[Any]:
+        if depth >= MAX_DEPTH:
+            raise SerializationError(f"nested more than {MAX_DEPTH} deep")
+        return [v if type(v) in _PLAIN else self.write(v, depth + 1) for v in values]
+
+    def binary(self, value: Any, _depth: int) -> Any:
+        data = bytes(value)
+        if len(data) < BLOB_SIZE:
+            return {"$bytes": b64encode(data).decode("ascii")}
+        self.blobs.append(data)
+        return {"$blob": len(self.blobs) - 1}
+
+    def dict(self, value: dict[Any, Any], depth: int) -> Any:
+        if depth >= MAX_DEPTH:
+            raise SerializationError(f"nested more than {MAX_DEPTH} deep")
+        keys = set(map(type, value))
+        if keys <= {str} and not _looks_tagged(value):
+            return {
+                key: item if type(item) in _PLAIN else self.write(item, depth + 1)
+                for key, item in value.items()
+            }
+        pairs = [
+            [self.write(key, depth + 1), self.write(item, depth + 1)] for key, item in value.items()
+        ]
+        return {"$dict": pairs}
+
+    def own(self, value: Own, _depth: int) -> Any:
+        return {"$own": [value.name, self.write(value.content, 0)]}
+
+    def ref(self, value: InstanceRef, _depth: int) -> Any:
+        return {"$ref": [value.model, self.write(value.pk, 0)]}
+
+    def row(self, value: InstanceRow, _depth: int) -> Any:
+        values = [self.write(item, 1) for item in value.values]
+        return {
+            "$row": [value.model, self.write(value.pk, 0), list(value.names), values, value.text]
+        }
+
+    def row_set(self, value: RowSet, _depth: int) -> Any:
+        columns = []
+        for column in value.columns:
+            kind, parts, *nulls = pack_column(column)
+            columns.append([kind, [self.write(part, 1) for part in parts], *nulls])
+        return {"$rows": [value.model, list(value.names), columns]}
+
+
+def _looks_tagged(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith("$")
+
+
+def _write_int(_writer: _Writer, value: int, _depth: int) -> Any:
+    if MIN_WIRE_INT <= value <= MAX_WIRE_INT:
+        return value
+    return {"$int": f"{check_int(value):x}"}
+
+
+def _write_float(_writer: _Writer, value: float, _depth: int) -> Any:
+    return value if math.isfinite(value) else {"$float": repr(value)}
+
+
+def _zoned(tag: str, moment: dt.datetime | dt.time) -> Any:
+    zone: Zone = zone_of(moment)
+    text = moment.replace(tzinfo=None, fold=0).isoformat()
+    return {tag: [text, zone, moment.fold]}
+
+
+def _write_datetime(_writer: _Writer, value: dt.datetime, _depth: int) -> Any:
+    return _zoned("$datetime", value)
+
+
+def _write_time(_writer: _Writer, value: dt.time, _depth: int) -> Any:
+    return _zoned("$time", value)
+
+
+def _write_timedelta(_writer: _Writer, value: dt.timedelta, _depth: int) -> Any:
+    return {"$timedelta": [value.days, value.seconds, value.microseconds]}
+
+
+_PLAIN = frozenset({type(None), bool, str})
+
+_WRITE: dict[type[Any], Callable[[_Writer, Any, int], Any]] = {
+    int: _write_int,
+    float: _write_float,
+    bytes: _Writer.binary,
+    bytearray: _Writer.binary,
+    memoryview: _Writer.binary,
+    list: _Writer.items,
+    tuple: lambda writer, value, depth: {"$tuple": writer.items(value, depth)},
+    set: lambda writer, value, depth: {"$set": writer.items(value, depth)},
+    frozenset: lambda writer, value, depth: {"$frozenset": writer.items(value, depth)},
+    dict: _Writer.dict,
+    Decimal: lambda _writer, value, _depth: {"$decimal": decimal_to_text(value)},
+    dt.datetime: _write_datetime,
+    dt.date: lambda _writer, value, _depth: {"$date": value.isoformat()},
+    dt.time: _write_time,
+    dt.timedelta: _write_timedelta,
+    UUID: lambda _writer, value, _depth: {"$uuid": value.hex},
+    Own: _Writer.own,
+    InstanceRef: _Writer.ref,
+    InstanceRow: _Writer.row,
+    RowSet: _Writer.row_set,
+}
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+class _TreeReader:
+    """``read`` takes apart what ``_Writer.write`` made; a tag's content may be anything at all."""
+
+    def __init__(self, serializer: Serializer, blobs: Sequence[bytes], lift: Lift | None):
+        self.types = serializer.types
+        self.blobs = blobs
+        self.lift = lift
+
+    def read(self, node: Any, depth: int) -> Any:
+        kind = type(node)
+        if kind is list:
+            return self.items(node, depth)
+        if kind is dict:
+            if _looks_tagged(node):
+                ((tag, content),) = node.items()
+                read = _READ.get(tag)
+                if read is None:
+                    raise SerializationError(f"malformed: there is no tag {tag[:60]!r}")
+                return read(self, content, depth)
+            _check_depth(depth)
+            return {
+                key: item if type(item) in _ATOMS else self.read(item, depth + 1)
+                for key, item in node.items()
+            }
+        return node
+
+    def items(self, nodes: Any, depth: int) -> list[Any]:
+        _check_depth(depth)
+        return [n if type(n) in _ATOMS else self.read(n, depth + 1) for n in _list(nodes)]
+
+    def dict(self, pairs: Any, depth: int) -> dict[Any, Any]:
+        _check_depth(depth)
+        found = {}
+        for pair in _list(pairs):
+            key, item = _list(pair)
+            found[self.read(key, depth + 1)] = self.read(item, depth + 1)
+        return found
+
+    def blob(self, index: Any, _depth: int) -> bytes:
+        if type(index) is not int or not 0 <= index < len(self.blobs):
+            raise SerializationError("malformed: there is no such binary beside the body")
+        return bytes(self.blobs[index])
+
+    def own(self, content: Any, _depth: int) -> Any:
+        name, inner = _list(content)
+        return build_own([name, self.read(inner, 0)], self.types)
+
+    def ref(self, content: Any, _depth: int) -> Any:
+        model, pk = _list(content)
+        return build_ref([model, self.read(pk, 0)], self.lift)
+
+    def row(self, content: Any, _depth: int) -> Any:
+        model, pk, names, values, text = _list(content)
+        row = [model, self.read(pk, 0), names, self.items(values, 0), text]
+        return build_row(row, self.lift)
+
+    def rows(self, content: Any, _depth: int) -> Any:
+        model, names, columns = _list(content)
+        packed = []
+        for column in _list(columns):
+            kind, parts, *nulls = _list(column)
+            packed.append([kind, self.items(parts, 0), *nulls])
+        return build_row_set([model, names, packed], self.lift)
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise SerializationError(f"nested more than {MAX_DEPTH} deep")
+
+
+def _list(content: Any) -> list[Any]:
+    if type(content) is not list:
+        raise SerializationError("malformed: the content of a tag is not a list")
+    return content
+
+
+def _text(content: Any) -> str:
+    if type(content) is not str:
+        raise SerializationError("malformed: the content of a tag is not a text")
+    return content
+
+
+def _read_int(_reader: _TreeReader, content: Any, _depth: int) -> int:
+    text = _text(content)
+    if len(text) > 2 * MAX_INT_BYTES + 1:
+        raise SerializationError(f"an integer of more than {MAX_INT_BYTES} bytes")
+    return int(text, 16)
+
+
+def _read_float(_reader: _TreeReader, content: Any, _depth: int) -> float:
+    found = _FLOATS.get(content)
+    if found is None:
+        raise SerializationError("malformed: $float is for nan, inf and -inf")
+    return found
+
+
+_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _read_datetime(_reader: _TreeReader, content: Any, _depth: int) -> dt.datetime:
+    text, zone, fold = _list(content)
+    moment = dt.datetime.fromisoformat(_text(text))
+    return moment.replace(tzinfo=zone_from(zone), fold=fold)
+
+
+def _read_time(_reader: _TreeReader, content: Any, _depth: int) -> dt.time:
+    text, zone, fold = _list(content)
+    return dt.time.fromisoformat(_text(text)).replace(tzinfo=zone_from(zone), fold=fold)
+
+
+def _read_timedelta(_reader: _TreeReader, content: Any, _depth: int) -> dt.timedelta:
+    parts = _list(content)
+    if len(parts) != 3 or set(map(type, parts)) != {int}:
+        raise SerializationError("malformed: $timedelta is days, seconds and microseconds")
+    return dt.timedelta(*parts)
+
+
+def _read_bytes(_reader: _TreeReader, content: Any, _depth: int) -> bytes:
+    return b64decode(_text(content), validate=True)
+
+
+_ATOMS = frozenset({type(None), bool, int, float, str})
+
+_READ: dict[str, Callable[[_TreeReader, Any, int], Any]] = {
+    "$int": _read_int,
+    "$float": _read_float,
+    "$bytes": _read_bytes,
+    "$blob": _TreeReader.blob,
+    "$tuple": lambda reader, content, depth: tuple(reader.items(content, depth)),
+    "$set": lambda reader, content, depth: set(reader.items(content, depth)),
+    "$frozenset": lambda reader, content, depth: frozenset(reader.items(content, depth)),
+    "$dict": _TreeReader.dict,
+    "$decimal": lambda _reader, content, _depth: decimal_from_text(content),
+    "$datetime": _read_datetime,
+    "$date": lambda _reader, content, _depth: dt.date.fromisoformat(_text(content)),
+    "$time": _read_time,
+    "$timedelta": _read_timedelta,
+    "$uuid": lambda _reader, content, _depth: UUID(hex=_text(content)),
+    "$own": _TreeReader.own,
+    "$ref": _TreeReader.ref,
+    "$row": _TreeReader.row,
+    "$rows": _TreeReader.rows,
+}

@@ -1,0 +1,43 @@
+"""Whether a value nests too deep, found level by level.
+
+Recursion would be the thing we guard against, and a look at every item would cost as much as
+packing it. So each level is judged by the set of types in it, which C code gathers, and only levels
+that hold containers are opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+from .limits import MAX_DEPTH
+from .models import InstanceRef, InstanceRow, RowSet
+
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+_COUNTED_ANEW = frozenset({InstanceRef, InstanceRow, RowSet})
+
+
+def is_too_deep(value: Any, *, keys: bool = True) -> bool:
+    """Say whether containers nest more than MAX_DEPTH deep; without ``keys``, only dicts' values count."""
+    level: Iterable[Any] = (value,)
+    for _ in range(MAX_DEPTH + 1):
+        containers = {kind for kind in set(map(type, level)) if _is_container(kind)}
+        if not containers:
+            return False
+        inner: list[Iterable[Any]] = []
+        for item in level:
+            kind = type(item)
+            if kind in containers:
+                if issubclass(kind, dict):
+                    inner.append(item.values())
+                    if keys:
+                        inner.append(item)
+                else:
+                    inner.append(item)
+        level = list(chain.from_iterable(inner))
+    return True
+
+
+def _is_container(kind: type[Any]) -> bool:
+    return issubclass(kind, _CONTAINERS) and kind not in _COUNTED_ANEW
