@@ -28,7 +28,6 @@ from .messages import (
     CallId,
     Cancel,
     Chunk,
-    Credit,
     End,
     Failure,
     Frames,
@@ -95,12 +94,6 @@ def _prose(text: str) -> Fields:
     return {"text": text.encode("utf-8", "replace").decode("utf-8")}
 
 
-def _credit_list(credit: Credit) -> list[int]:
-    pair = list(credit)
-    parts.pair(pair)
-    return pair
-
-
 def _hello(hello: Hello) -> Frames:
     if not 1 <= len(hello.versions) <= MAX_VERSIONS:
         raise Malformed(f"versions must be 1 to {MAX_VERSIONS} integers")
@@ -138,11 +131,11 @@ def _call(call: Call) -> Frames:
         "ser": parts.text(serializer, "ser"),
     }
     if credit != (0, 0):
-        fields["credit"] = _credit_list(credit)
+        fields["credit"] = parts.amounts(credit)
     if with_input:
         fields["input"] = True
     if meta:
-        _with_meta(fields, meta)
+        fields["meta"] = parts.metadata(meta if type(meta) is dict else dict(meta))
     return _about_call(Kind.CALL, call_id, fields, body, blobs)
 
 
@@ -177,7 +170,7 @@ def _end(end: End) -> Frames:
 
 
 def _credit(grant: GrantCredit) -> Frames:
-    return _about_call(Kind.CREDIT, grant.call_id, {"credit": _credit_list(grant.credit)})
+    return _about_call(Kind.CREDIT, grant.call_id, {"credit": parts.amounts(grant.credit)})
 
 
 def _cancel(cancel: Cancel) -> Frames:
