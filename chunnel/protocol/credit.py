@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .limits import DEFAULT_LIMITS, Limits
+from .limits import MAX_CREDIT_BYTES, MAX_CREDIT_ITEMS
 from .messages import Chunk, Credit
 
 NO_CREDIT: Final = Credit(0, 0)
@@ -38,12 +38,11 @@ def cost(chunk: Chunk) -> Credit:
 class Allowance:
     """The balance of one stream. It has no lock: whoever shares it among threads brings one."""
 
-    __slots__ = ("_limits", "bytes", "items")
+    __slots__ = ("bytes", "items")
 
-    def __init__(self, credit: Credit = NO_CREDIT, limits: Limits = DEFAULT_LIMITS):
+    def __init__(self, credit: Credit = NO_CREDIT):
         self.items = 0
         self.bytes = 0
-        self._limits = limits
         self.grant(credit)
 
     def __repr__(self) -> str:
@@ -58,7 +57,7 @@ class Allowance:
         """Add to the balance; raise CreditError, and add nothing, if that exceeds the cap."""
         items = self.items + credit.items
         size = self.bytes + credit.bytes
-        if items > self._limits.max_credit_items or size > self._limits.max_credit_bytes:
+        if items > MAX_CREDIT_ITEMS or size > MAX_CREDIT_BYTES:
             raise CreditError(f"a credit of {items} items and {size} bytes is over the cap")
         self.items = items
         self.bytes = size
@@ -83,8 +82,8 @@ class Stream(Allowance):
 
     __slots__ = ("_parts",)
 
-    def __init__(self, credit: Credit = NO_CREDIT, limits: Limits = DEFAULT_LIMITS):
-        super().__init__(credit, limits)
+    def __init__(self, credit: Credit = NO_CREDIT):
+        super().__init__(credit)
         self._parts: bool | None = None
 
     def take(self, chunk: Chunk) -> None:

@@ -21,6 +21,9 @@ from .limits import (
     DEFAULT_LIMITS,
     FROZEN,
     MAX_BLOBS,
+    MAX_CONTROL,
+    MAX_ENTRIES,
+    MAX_FRAMES,
     MAX_SERIALIZERS,
     MAX_TEXT,
     MAX_VERSIONS,
@@ -64,12 +67,12 @@ _CALL: Final = Kind.CALL
 _make: Final = tuple.__new__
 
 
-def _unpack(control: bytes, limits: Limits) -> Any:
+def _unpack(packed: bytes) -> Any:
     """Unpack a control frame's array. Extension types do not fit, being longer than zero."""
     return unpackb(
-        control,
-        max_array_len=limits.max_entries,
-        max_map_len=limits.max_entries,
+        packed,
+        max_array_len=MAX_ENTRIES,
+        max_map_len=MAX_ENTRIES,
         max_ext_len=0,
         ext_hook=_no_extension,
     )
@@ -94,18 +97,18 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
     if control[:1] != MAGIC:
         raise RemoteProtocolError("not a message of Chunnel")
     size = len(control)
-    if size > limits.max_control:
+    if size > MAX_CONTROL:
         raise RemoteProtocolError(f"a control frame of {size} bytes")
     spoiled: CallId | None = None
     try:
         plain = _PLAIN_HEADS.get(control[:_ID_STARTS])
         if plain is None:
-            kind, call_id, fields = _head(_unpack(control[1:], limits))
+            kind, call_id, fields = _head(_unpack(control[1:]))
         else:
             kind = plain
             call_id = control[_ID_STARTS:_ID_ENDS]
             rest = control[_ID_ENDS:]
-            fields = {} if rest == NO_FIELDS else _unpack(rest, limits)
+            fields = {} if rest == NO_FIELDS else _unpack(rest)
             if type(fields) is not dict:
                 raise Malformed("the fields must be a map")
         if kind is _CALL:
@@ -113,14 +116,14 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         body = b""
         count = len(frames)
         if count > 1:
-            if count > limits.max_frames or kind not in WITH_BODY:
+            if count > MAX_FRAMES or kind not in WITH_BODY:
                 raise Malformed(f"too many frames ({count})")
             body = frames[1]
             size = sum(map(len, frames))
         if size > limits.max_message:
             raise Malformed(f"a message of {size} bytes, where {limits.max_message} are accepted")
         blobs = _blobs(fields, frames) if count > 2 or "blobs" in fields else ()
-        return _DECODERS[kind](call_id, fields, body, blobs, limits)
+        return _DECODERS[kind](call_id, fields, body, blobs)
     except (ValueError, TypeError, OverflowError) as error:
         reason = str(error) if isinstance(error, Malformed) else "a control frame not in msgpack"
         if spoiled is None:
@@ -173,12 +176,12 @@ def _blobs(fields: Fields, frames: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(blobs)
 
 
-def _meta(fields: Fields, limits: Limits) -> Metadata:
+def _meta(fields: Fields) -> Metadata:
     meta = fields.get("meta")
-    return NO_METADATA if meta is None else parts.metadata(meta, limits)
+    return NO_METADATA if meta is None else parts.metadata(meta)
 
 
-def _hello(_: Any, fields: Fields, __: bytes, ___: Any, limits: Limits) -> Message:
+def _hello(_: Any, fields: Fields, __: bytes, ___: Any) -> Message:
     versions = fields.get("versions")
     if type(versions) is not list or not 1 <= len(versions) <= MAX_VERSIONS:
         raise Malformed(f"versions must be a list of 1 to {MAX_VERSIONS} integers")
@@ -187,11 +190,11 @@ def _hello(_: Any, fields: Fields, __: bytes, ___: Any, limits: Limits) -> Messa
         parts.number(fields.get("max_message"), "max_message", MIN_MESSAGE),
         parts.text(fields.get("agent"), "agent"),
         parts.text(fields.get("project"), "project"),
-        _meta(fields, limits),
+        _meta(fields),
     )
 
 
-def _welcome(_: Any, fields: Fields, __: bytes, ___: Any, limits: Limits) -> Message:
+def _welcome(_: Any, fields: Fields, __: bytes, ___: Any) -> Message:
     return Welcome(
         parts.number(fields.get("version"), "version", 1),
         parts.number(fields.get("max_message"), "max_message", MIN_MESSAGE),
@@ -202,13 +205,11 @@ def _welcome(_: Any, fields: Fields, __: bytes, ___: Any, limits: Limits) -> Mes
         parts.text(fields.get("fingerprint"), "fingerprint"),
         parts.number(fields.get("idle_timeout"), "idle_timeout") / 1000,
         parts.strings(fields.get("serializers"), "serializers", MAX_SERIALIZERS),
-        _meta(fields, limits),
+        _meta(fields),
     )
 
 
-def _call(
-    call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
-) -> Message:
+def _call(call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...]) -> Message:
     get = fields.get
     credit = get("credit")
     meta = get("meta")
@@ -220,20 +221,16 @@ def _call(
         blobs,
         NO_CREDIT if credit is None else parts.pair(credit),
         parts.flag(get("input", False), "input"),
-        NO_METADATA if meta is None else parts.metadata(meta, limits),
+        NO_METADATA if meta is None else parts.metadata(meta),
     )
     return _make(Call, call)  # three times as fast as naming the fields, on the way of every call
 
 
-def _result(
-    call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
-) -> Message:
-    return _make(Result, (call_id, body, blobs, _meta(fields, limits)))
+def _result(call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...]) -> Message:
+    return _make(Result, (call_id, body, blobs, _meta(fields)))
 
 
-def _failure(
-    call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
-) -> Message:
+def _failure(call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...]) -> Message:
     if blobs:
         raise Malformed("a FAILURE has no blobs")
     return Failure(
@@ -241,55 +238,53 @@ def _failure(
         parts.number(fields.get("code"), "code", 1),
         parts.text(fields.get("text", ""), "text", MAX_TEXT),
         body,
-        _meta(fields, limits),
+        _meta(fields),
     )
 
 
-def _chunk(
-    call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...], limits: Limits
-) -> Message:
+def _chunk(call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...]) -> Message:
     return Chunk(
         call_id,
         parts.number(fields.get("items", 0), "items"),
         body,
         blobs,
         parts.flag(fields.get("part", False), "part"),
-        _meta(fields, limits),
+        _meta(fields),
     )
 
 
-def _end(call_id: Any, fields: Fields, _: bytes, __: Any, limits: Limits) -> Message:
-    return End(call_id, _meta(fields, limits))
+def _end(call_id: Any, fields: Fields, _: bytes, __: Any) -> Message:
+    return End(call_id, _meta(fields))
 
 
-def _credit(call_id: Any, fields: Fields, _: bytes, __: Any, ___: Limits) -> Message:
+def _credit(call_id: Any, fields: Fields, _: bytes, __: Any) -> Message:
     return GrantCredit(call_id, parts.pair(fields.get("credit")))
 
 
-def _cancel(call_id: Any, fields: Fields, _: bytes, __: Any, ___: Limits) -> Message:
+def _cancel(call_id: Any, fields: Fields, _: bytes, __: Any) -> Message:
     return Cancel(call_id, parts.text(fields.get("text", ""), "text", MAX_TEXT))
 
 
-def _ping(_: Any, fields: Fields, __: bytes, ___: Any, ____: Limits) -> Message:
+def _ping(_: Any, fields: Fields, __: bytes, ___: Any) -> Message:
     return Ping(parts.token(fields.get("token")))
 
 
-def _pong(_: Any, fields: Fields, __: bytes, ___: Any, limits: Limits) -> Message:
-    return Pong(parts.token(fields.get("token")), _meta(fields, limits))
+def _pong(_: Any, fields: Fields, __: bytes, ___: Any) -> Message:
+    return Pong(parts.token(fields.get("token")), _meta(fields))
 
 
-def _busy(call_id: Any, fields: Fields, _: bytes, __: Any, ___: Limits) -> Message:
+def _busy(call_id: Any, fields: Fields, _: bytes, __: Any) -> Message:
     return Busy(call_id, parts.text(fields.get("text", ""), "text", MAX_TEXT))
 
 
-def _goaway(_: Any, fields: Fields, __: bytes, ___: Any, ____: Limits) -> Message:
+def _goaway(_: Any, fields: Fields, __: bytes, ___: Any) -> Message:
     return GoAway(
         parts.text(fields.get("text", ""), "text", MAX_TEXT),
         parts.flag(fields.get("over", False), "over"),
     )
 
 
-_Decoder: TypeAlias = Callable[[Any, Fields, bytes, tuple[bytes, ...], Limits], Message]
+_Decoder: TypeAlias = Callable[[Any, Fields, bytes, tuple[bytes, ...]], Message]
 
 _DECODERS: Final[Mapping[int, _Decoder]] = {
     Kind.HELLO: _hello,

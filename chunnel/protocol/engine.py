@@ -21,7 +21,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from .codec import decode, encode
 from .credit import NO_CREDIT, CreditError, Stream
 from .errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
-from .limits import DEFAULT_LIMITS, MAX_PINGS, MIN_MESSAGE, VERSIONS, Limits
+from .limits import (
+    DEFAULT_LIMITS,
+    MAX_CREDIT_BYTES,
+    MAX_CREDIT_ITEMS,
+    MAX_PINGS,
+    MIN_MESSAGE,
+    VERSIONS,
+    Limits,
+)
 from .messages import (
     KINDS,
     Busy,
@@ -49,6 +57,9 @@ _CREDIT: Final = Kind.CREDIT
 _CANCEL: Final = Kind.CANCEL
 _END: Final = Kind.END
 _GOAWAY: Final = Kind.GOAWAY
+
+
+_TAKEN: Final = "CALL with the id of a call that is open"
 
 
 class Skipped(NamedTuple):
@@ -108,8 +119,9 @@ class Conversation:
         self.reason = ""  # why it is closed
         self.heard: float | None = None  # when the peer last said anything
         self._make_welcome = welcome
-        self._tables = TABLES[role]
-        self._state = self._tables.conversation.first
+        tables = TABLES[role]
+        self._state = tables.conversation.first
+        self._closed = tables.conversation["CLOSED"]
         self._calls: dict[CallId, _OpenCall] = {}
         self._debt = 0
         self._peer_accepts = MIN_MESSAGE
@@ -118,7 +130,6 @@ class Conversation:
         self._asked: set[bytes] = set()  # tokens of our PINGs that have no PONG yet
         self._owed: set[bytes] = set()  # tokens of the peer's PINGs that we owe a PONG
         self._client = role is Role.CLIENT
-        tables = self._tables
         self._first_answer = tables.answer.first
         self._first_input = tables.input.first
         self._no_input = tables.input["ABSENT"]
@@ -138,7 +149,14 @@ class Conversation:
     @property
     def closed(self) -> bool:
         """Whether the conversation is over; ``reason`` says why."""
-        return self._state is self._tables.conversation["CLOSED"]
+        return self._state is self._closed
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing can come of it any more: closed, or retired with no call left open."""
+        return self.closed or (
+            not self._calls and self._state.name in ("RETIRED", "LEAVING", "LEFT")
+        )
 
     @property
     def calls(self) -> frozenset[CallId]:
@@ -201,7 +219,7 @@ class Conversation:
         """End the conversation, and with it whatever is open; nothing more is sent or received."""
         if not self.closed:
             self.reason = reason
-        self._state = self._tables.conversation["CLOSED"]
+        self._state = self._closed
         self._calls.clear()
         self._debt = 0
         self._greeted = None
@@ -238,8 +256,8 @@ class Conversation:
                 self._move(kind, message, sending=True)
         except (_Forbidden, CreditError) as error:
             raise LocalProtocolError(str(error)) from None
-        if following is not self._state:
-            self._become(following)
+        if following is not self._state or kind is _GOAWAY:
+            self._become(following, message)
         return frames
 
     def receive(self, frames: Sequence[bytes], now: float) -> Event:
@@ -252,14 +270,18 @@ class Conversation:
             message = decode(frames, self.limits)
         except RemoteProtocolError as error:
             self.heard = now
-            if error.fatal or not self._takes_call(error.call_id):
+            if error.fatal:
                 raise self._broken(error.reason, error.call_id) from error
+            if _CALL not in self._state.receive:
+                raise self._untimely(_CALL, error.call_id) from error
+            if error.call_id in self._calls:
+                raise self._broken(_TAKEN, error.call_id) from error
             raise
         self.heard = now
         kind = KINDS[type(message)]
         following = self._state.receive.get(kind)
         if following is None:
-            raise self._untimely(kind, message)
+            raise self._untimely(kind, getattr(message, "call_id", None))
         try:
             event: Event = message
             if kind is _CALL:
@@ -270,40 +292,31 @@ class Conversation:
                 event = Skipped(message.call_id, kind)  # type: ignore[union-attr]
         except (_Forbidden, CreditError) as error:
             raise self._broken(str(error), getattr(message, "call_id", None)) from None
-        if following is not self._state:
-            self._become(following)
-        if kind is _GOAWAY:
-            self._dismissed(message)
+        if following is not self._state or kind is _GOAWAY:
+            self._become(following, message)
         return event
 
-    def _dismissed(self, goaway: Any) -> None:
-        if goaway.over or self.closed:
-            self.close()
-            self.reason = goaway.reason or "the peer ended the conversation"
-
-    def _untimely(self, kind: Kind, message: Any) -> RemoteProtocolError:
+    def _untimely(self, kind: Kind, call_id: CallId | None) -> RemoteProtocolError:
         reason = f"{kind.name} may not come in {self._state.name}"
-        if kind is _CALL and self._state is self._tables.conversation.first:
-            # Perhaps a client that we forgot for being idle: it must learn that nothing was done.
-            return self._broken(
-                reason, message.call_id, Busy(message.call_id, "HELLO must come first")
-            )
-        return self._broken(reason, getattr(message, "call_id", None))
+        if kind is _CALL and call_id is not None and self._state.name in ("NEW", "CLOSED"):
+            # Perhaps from a client that we forgot for being idle. It must learn that nothing was
+            # done, and that this connection is of no more use.
+            refusals = (Busy(call_id, "HELLO must come first"), GoAway(reason, over=True))
+            self.close(reason)
+            return RemoteProtocolError(reason, call_id=call_id, answers=refusals)
+        return self._broken(reason, call_id)
 
-    def _broken(
-        self, reason: str, call_id: CallId | None, *answers: Message
-    ) -> RemoteProtocolError:
+    def _broken(self, reason: str, call_id: CallId | None) -> RemoteProtocolError:
         """Close the conversation for the peer's fault and return the error to raise."""
-        if self.closed:
-            return RemoteProtocolError(f"{reason}, and the conversation is closed", call_id=call_id)
+        if self.closed:  # then the peer has been told
+            return RemoteProtocolError(reason, call_id=call_id)
         self.close(reason)
-        return RemoteProtocolError(
-            reason, call_id=call_id, answers=(*answers, GoAway(reason, over=True))
-        )
+        return RemoteProtocolError(reason, call_id=call_id, answers=(GoAway(reason, over=True),))
 
-    def _become(self, following: State) -> None:
-        if following.name == "CLOSED":
-            self.close("one side would not talk")
+    def _become(self, following: State, message: Message) -> None:
+        """Move the conversation after ``message``, which may end it whatever the table says."""
+        if type(message) is GoAway and (message.over or following.final):
+            self.close(message.reason or "one side ended the conversation")
         else:
             self._state = following
 
@@ -366,12 +379,9 @@ class Conversation:
 
     def _open(self, call: Call) -> None:
         if call.call_id in self._calls:
-            raise _Forbidden("CALL with the id of a call that is open")
+            raise _Forbidden(_TAKEN)
         credit = call.credit
-        if (
-            credit.items > self.limits.max_credit_items
-            or credit.bytes > self.limits.max_credit_bytes
-        ):
+        if credit.items > MAX_CREDIT_ITEMS or credit.bytes > MAX_CREDIT_BYTES:
             raise _Forbidden("CALL with credit over the cap")
         self._calls[call.call_id] = _OpenCall(
             self._first_answer, self._first_input if call.input else self._no_input, credit
@@ -379,17 +389,13 @@ class Conversation:
 
     def _called(self, call: Call) -> Event:
         if call.call_id in self._calls:
-            raise _Forbidden("CALL with the id of a call that is open")
+            raise _Forbidden(_TAKEN)
         if self._state.name == "RETIRING":
             return Refused(call.call_id, (Busy(call.call_id, "this server is going away"),))
         if len(self._calls) >= self.limits.max_calls:
             return Refused(call.call_id, (Busy(call.call_id, "too many calls on one connection"),))
         self._open(call)
         return call
-
-    def _takes_call(self, call_id: CallId | None) -> bool:
-        """Say whether a CALL may come now, for one that could not be read."""
-        return _CALL in self._state.receive and call_id not in self._calls
 
     def _move(self, kind: Kind, message: Any, *, sending: bool) -> bool:
         """Move the half of a call that a message is about; say whether it is news to us."""
@@ -407,7 +413,7 @@ class Conversation:
                 raise _Forbidden(f"{kind.name} may not follow: the input is {state.name}")
             if kind is not _END:
                 if call.input_stream is None:
-                    call.input_stream = Stream(NO_CREDIT, self.limits)
+                    call.input_stream = Stream()
                 _account(call.input_stream, message)
             call.input = following
             return following.name != "STOPPED" or sending
@@ -417,7 +423,7 @@ class Conversation:
             raise _Forbidden(f"{kind.name} may not follow: the answer is {state.name}")
         if kind is _CHUNK or kind is _CREDIT:
             if call.answer_stream is None:
-                call.answer_stream = Stream(call.granted, self.limits)
+                call.answer_stream = Stream(call.granted)
             _account(call.answer_stream, message)
         elif kind is _CANCEL:
             call.input = (call.input.send if sending else call.input.receive)[kind]

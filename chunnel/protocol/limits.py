@@ -69,20 +69,13 @@ MIN_MESSAGE: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one peer accepts. Lower them for tests and small machines; raise them with a reason.
+    """What one peer decides for itself. All limits are inclusive, sizes in bytes, times in seconds.
 
-    All limits are inclusive. Sizes are in bytes, times in seconds.
+    What both peers must agree on is not a setting: it is a constant above.
     """
 
     max_message: int = 2**24
     """A whole message, all frames. Results beyond it travel in chunks; arguments must fit."""
-
-    max_control: int = MAX_CONTROL
-    max_frames: int = MAX_FRAMES
-    max_depth: int = MAX_DEPTH
-    max_entries: int = MAX_ENTRIES
-    max_credit_items: int = MAX_CREDIT_ITEMS
-    max_credit_bytes: int = MAX_CREDIT_BYTES
 
     max_calls: int = 1_024
     """Calls open on one conversation. A caller with more work opens another connection."""
@@ -92,24 +85,12 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.max_message < MIN_MESSAGE:
-            msg = f"max_message must be at least {MIN_MESSAGE} bytes, not {self.max_message}"
-            raise ValueError(msg)
-        for name, most in _FIXED.items():
-            value = getattr(self, name)
-            if not 1 <= value <= most:
-                raise ValueError(f"{name} must be between 1 and {most}, not {value}")
+            raise ValueError(
+                f"max_message must be at least {MIN_MESSAGE} bytes, not {self.max_message}"
+            )
         for name in ("max_calls", "hello_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
 
-
-_FIXED: Final = {
-    "max_control": MAX_CONTROL,
-    "max_frames": MAX_FRAMES,
-    "max_depth": MAX_DEPTH,
-    "max_entries": MAX_ENTRIES,
-    "max_credit_items": MAX_CREDIT_ITEMS,
-    "max_credit_bytes": MAX_CREDIT_BYTES,
-}
 
 DEFAULT_LIMITS: Final = Limits()

@@ -7,13 +7,12 @@ from typing import Any, Final, TypeAlias
 
 from .limits import (
     CALL_ID_SIZE,
-    DEFAULT_LIMITS,
     FROZEN,
+    MAX_DEPTH,
     MAX_INT,
     MAX_NAME,
     MAX_TOKEN,
     VERSIONS,
-    Limits,
 )
 from .messages import Credit, Kind, Metadata
 
@@ -92,14 +91,14 @@ def amounts(value: Any) -> Any:
     return value
 
 
-def metadata(value: object, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+def metadata(value: object) -> Metadata:
     if type(value) is not dict:
         raise Malformed("meta must be a map")
     for key, item in value.items():
         if type(key) is not str:
             raise Malformed("meta must have strings as keys")
         if type(item) in _CONTAINERS:
-            _check_depth(item, limits.max_depth - 1)
+            _check_depth(item, MAX_DEPTH - 1)
     return value
 
 
