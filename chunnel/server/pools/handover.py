@@ -9,13 +9,17 @@ The rules, each of which has tests that force its interleavings:
 
 (a) CONCURRENCY calls need CONCURRENCY + 1 threads: one is always left to read, so that pings and
     cancels are answered and surplus calls refused whatever the calls do. Hence a reader runs a call
-    itself only while another thread is idle; else it queues the call for whoever comes free.
-(b) One lock guards the reader's office, the idle stack and the backlog. Who gives away a call or
-    the office takes the idle thread off the stack in the same section; a thread becomes idle only
-    in the section in which it saw the backlog empty. So calls never wait beside an idle thread.
+    itself only while another thread is free; else it queues the call for whoever comes free.
+(b) One lock guards the reader's office, the idle stack, the backlog and ``_waking``. A call that is
+    given away goes into the backlog, and whoever gives it takes a thread off the idle stack in the
+    same section to wake it, unless one is waking already: that one takes a call and, in the same
+    section, wakes the next while calls wait beside idle threads. A thread becomes idle only in the
+    section in which it saw the backlog empty. So a call waits only for a thread that is on its way,
+    and often a thread that just ended another call is there before it: a wake-up is dear, and to
+    wake a thread for each call costs a third of the throughput of short sleepers.
 (c) Promotion never queues behind work: the office goes to an idle thread by hand, never through
-    the backlog. While a reader runs a call nobody but the sentinel takes threads off the stack, so
-    the one that (a) asked for is still there when it is needed.
+    the backlog. A reader runs a call only while there are more idle and waking threads than waiting
+    calls; that stays so until the sentinel takes one, since only a reader adds calls.
 (d) The reader publishes ``_since``, then looks at ``_dozing``; the sentinel sets ``_dozing``, then
     looks at ``_since``. In whichever order these fall, one of the two notices the other.
 (e) A deposed thread never touches the link: it posts its reply, and the new reader sends it.
@@ -105,9 +109,10 @@ class HandoverPool(Pool):
         self._stream_threads = StreamThreads(self.source, self.streams, self.on_thread_end)
         self._loop_thread = LoopThread(self.source, int(self.options.get("coroutines", COROUTINES)))
 
-        self._lock = allocate_lock()  # guards the next three: rule (b)
+        self._lock = allocate_lock()  # guards the next four: rule (b)
         self._reader: _Worker | None = None
         self._idle: list[_Worker] = []
+        self._waking: _Worker | None = None  # taken off the stack to see to the backlog
         self._backlog: deque[Job] = deque()
 
         self._workers: list[_Worker] = []
@@ -169,9 +174,8 @@ class HandoverPool(Pool):
 
     def _serve(self, me: _Worker) -> None:
         """The life of a thread: wait for a task, do it, look for more, until the end."""
-        me.gate.acquire()
         try:
-            more = True
+            more = self._wait(me)
             while more:
                 if me.job is not None:
                     self._run_aside(me.job)
@@ -185,7 +189,7 @@ class HandoverPool(Pool):
             end_thread(self.on_thread_end)
 
     def _next(self, me: _Worker) -> bool:
-        """Wait for the next task of ``me``, who just ended one; False: there will be none."""
+        """Find the next task of ``me``, who just ended one; False: there will be none."""
         if self._points:
             self._points("ended")
         with self._lock:
@@ -197,8 +201,36 @@ class HandoverPool(Pool):
             self._idle.append(me)
         if self._points:
             self._points("idle")
-        me.gate.acquire()
-        return self._reader is me or me.job is not None
+        return self._wait(me)
+
+    def _wait(self, me: _Worker) -> bool:
+        """Wait, off or on the idle stack, for the office or a call; False: the pool is closed."""
+        while True:
+            me.gate.acquire()
+            if self._points:
+                self._points("woken")
+            with self._lock:
+                if self._waking is me:
+                    self._waking = None
+                if self._reader is me:
+                    return True
+                if self._phase == CLOSED:
+                    return False
+                if self._backlog:
+                    me.job = self._backlog.popleft()
+                    wake = self._wake_one()
+                    break
+                self._idle.append(me)  # another thread was faster
+        if wake is not None:
+            wake.release()
+        return True
+
+    def _wake_one(self) -> LockType | None:
+        """Return the gate of an idle thread to wake for the backlog. Under the lock."""
+        if not self._backlog or not self._idle or self._waking is not None:
+            return None
+        self._waking = worker = self._idle.pop()
+        return worker.gate
 
     def _run_aside(self, job: Job) -> None:
         habit = self._placement.habits.get(job.name) if job.blocking is None else None
@@ -216,7 +248,7 @@ class HandoverPool(Pool):
         This is the one hot loop of the server; hence the local names, and calls avoided.
         """
         receive, send = self.source.receive, self.source.send
-        lock, idle, points = self._lock, self._idle, self._points
+        lock, idle, backlog, points = self._lock, self._idle, self._backlog, self._points
         habits, meet = self._placement.habits, self._placement.meet
         clock, cpu_clock = time.monotonic, time.thread_time
         while True:
@@ -236,7 +268,7 @@ class HandoverPool(Pool):
                 aside = habit.aside and not (idle and habit.due())
             else:
                 aside = job.blocking
-            if aside or not idle:
+            if aside or not idle or (backlog and not self._can_spare()):
                 self._give(job)
                 continue
 
@@ -292,22 +324,28 @@ class HandoverPool(Pool):
             complain(job)
 
     def _give(self, job: Job) -> None:
-        """Hand ``job`` to an idle thread, else to the backlog, else refuse it."""
+        """Leave ``job`` to the other threads, or refuse it where too many wait."""
         with self._lock:
-            if self._idle:
-                worker = self._idle.pop()
-            elif len(self._backlog) < self.queue:
+            free = len(self._idle) + (self._waking is not None)
+            room = len(self._backlog) < self.queue + free
+            wake = None
+            if room:
                 self._backlog.append(job)
-                return
-            else:
-                worker = None
-        if worker is None:
+                wake = self._wake_one()
+        if not room:
             self._refuse(job, f"{self.concurrency} calls run and {self.queue} wait")
-            return
-        if self._points:
-            self._points("taken")
-        worker.job = job
-        worker.gate.release()
+        elif wake is not None:
+            if self._points:
+                self._points("taken")
+            wake.release()
+
+    def _can_spare(self) -> bool:
+        """Return whether a thread is left for the office when all waiting calls have theirs.
+
+        With an empty backlog and an idle thread this needs no asking: only the reader adds calls.
+        """
+        with self._lock:
+            return len(self._idle) + (self._waking is not None) > len(self._backlog)
 
     def _divert(self, job: Job) -> None:
         if job.style == "stream":
@@ -395,21 +433,27 @@ class HandoverPool(Pool):
         with self._lock:
             if self._since != since:  # it ended just now
                 return
-            successor = self._idle.pop()  # there is one: rules (a) and (c)
+            gate = None
+            if self._idle:
+                self._reader = self._idle.pop()
+                gate = self._reader.gate
+            else:  # the waking one, on its way to an empty backlog; else rule (c) is broken
+                assert self._waking is not None
+                self._reader = self._waking
             self._since = 0.0
             self._last = since
-            self._reader = successor
             habit = self._habit
         if habit is not None:
             habit.deposed()
         if self._points:
             self._points("promoted")
-        successor.gate.release()
+        if gate is not None:
+            gate.release()
 
     def _all_stuck(self, now: float) -> bool:
         """Return whether every thread but the reader is stuck; say so to all who must know."""
         with self._lock:
-            if self._idle or self._phase:
+            if self._idle or self._waking is not None or self._phase:
                 return False
             busy = [worker.job for worker in self._workers if worker is not self._reader]
         names = []
