@@ -39,8 +39,7 @@ class Demo:
             env=self.env(project, environ),
         )
         if code != 0:
-            msg = f"manage.py {arguments[0]} failed."
-            raise Lacking(msg)
+            raise Lacking(f"manage.py {arguments[0]} failed.")
 
     def env(self, project, environ):
         database = self.folder / f"{project}.sqlite3"
@@ -78,8 +77,7 @@ class Demo:
                     return
             time.sleep(0.05)
         sys.stderr.write(log.read_text(errors="replace"))
-        msg = f"The {title} did not come up; its output stands above."
-        raise Lacking(msg)
+        raise Lacking(f"The {title} did not come up; its output stands above.")
 
     def port(self, wanted):
         """Return ``wanted`` if it is free, else another port."""
@@ -118,8 +116,7 @@ def fetch(url):
         with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read().decode()
     except urllib.error.URLError as error:
-        msg = f"{url} does not answer as it should: {error}"
-        raise Lacking(msg) from None
+        raise Lacking(f"{url} does not answer as it should: {error}") from None
 
 
 def main():
@@ -134,8 +131,7 @@ def main():
         bad = demo.stop()
         shutil.rmtree(folder, ignore_errors=True)
     if bad:
-        msg = "Did not end cleanly: {}.".format(", ".join(bad))
-        raise Lacking(msg)
+        raise Lacking(f"Did not end cleanly: {', '.join(bad)}.")
     say("\nAll of it worked.")
     return 0
 
@@ -184,8 +180,7 @@ def show(demo, keep):
         lines = log.read_text(errors="replace").splitlines()
         calls = sum(" example_government " in line for line in lines)
         if not calls:
-            msg = f"The {title} served nothing."
-            raise Lacking(msg)
+            raise Lacking(f"The {title} served nothing.")
         say("  %s: %d calls" % (title, calls))
 
     if keep:

@@ -41,8 +41,7 @@ def main():
         names = sys.argv[1:] or list(commands)
         unknown = [name for name in names if name not in commands]
         if unknown:
-            msg = "There is no step {}; there are {}.".format(unknown[0], ", ".join(commands))
-            raise Lacking(msg)
+            raise Lacking(f"There is no step {unknown[0]}; there are {', '.join(commands)}.")
         environment.make("dev")
         failed = []
         for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from chunnel import ModelRPC, expose, register
 from .models import Account, Currency, InsufficientFunds, Transaction
 
 expose(InsufficientFunds)
+expose(os.getpid, name="process_id", effect="read")  # any callable can be exposed as it is
 
 
 @expose(effect="read")

@@ -77,7 +77,7 @@ class Command(BaseCommand):
 
 def find(path: str) -> Any:
     """Return the callable name that a dotted path of three steps stands for."""
-    from ...client.remotes import remotes
+    from ... import remote
 
     steps = path.split(".")
     if len(steps) != 3 or not all(steps):
@@ -86,7 +86,7 @@ def find(path: str) -> Any:
         )
     alias, app, name = steps
     try:
-        function = getattr(getattr(remotes[alias].names, app), name)
+        function = getattr(getattr(getattr(remote, alias), app), name)
     except (AttributeError, LookupError, ImproperlyConfigured) as error:
         raise CommandError(str(error)) from None
     if isinstance(function, type):

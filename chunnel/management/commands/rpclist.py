@@ -42,7 +42,7 @@ def own_schema() -> Schema:
 
 def remote_schema(alias: str) -> Schema:
     """Return what a remote exposes; raise CommandError where it cannot be had."""
-    from ...client.remotes import remotes
+    from ... import remotes
 
     try:
         schema: Schema = remotes[alias].schema()

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("alias", nargs="*", help="Keys of CHUNNEL_REMOTES; without any, all.")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        from ...client.remotes import remotes
+        from ... import remotes
 
         aliases = options["alias"] or conf.remote_aliases()
         if not aliases:
