@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client.remotes import remote as remote
+    from .client.names import remote as remote
     from .client.remotes import remotes as remotes
     from .context import current_call as current_call
     from .exceptions import UNSET as UNSET
@@ -44,7 +44,7 @@ _HOMES = {
     "expose": ".registry",
     "register": ".registry",
     "ModelRPC": ".registry",
-    "remote": ".client.remotes",
+    "remote": ".client.names",
     "remotes": ".client.remotes",
     "current_call": ".context",
     "WireType": ".values",

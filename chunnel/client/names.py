@@ -1,0 +1,149 @@
+"""Names: ``remote.economy.money.balance``, step by step.
+
+The rules:
+
+* A path has exactly three steps: alias, app label, name. Taking a step never touches the network;
+  an alias that the settings do not have raises UnknownRemote at once.
+* A ``lower_case`` name is a function, a ``CapWords`` name a class (``classes``).
+* What is no step raises AttributeError here and now: names with a leading underscore, and the few
+  words by which Django and others feel for a duck (``NOT_STEPS``). A function has the attributes
+  that stand in its class and no others.
+* ``dir()``, ``help()``, ``__doc__`` and ``__signature__`` may fetch the schema; where that fails
+  they answer with what is known here. Nothing else on a name does.
+* Names are values: equal, hashed, pickled and copied by alias and path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..conf import remote_aliases
+from ..exceptions import UnknownRemote
+from .callables import RemoteCallable
+from .paths import Path
+from .remotes import get_remote, unknown_alias
+from .signature import find_app
+
+if TYPE_CHECKING:
+    from ..schema import FunctionSchema
+
+NOT_STEPS: Final = frozenset(
+    {
+        "alters_data",
+        "as_sql",
+        "as_manager",
+        "contribute_to_class",
+        "deconstruct",
+        "do_not_call_in_templates",
+        "get_source_expressions",
+        "prepare_database_save",
+        "resolve_expression",
+    }
+)
+"""Words that Django looks for on any object; finding one would change what Django does with it."""
+
+
+def is_step(name: str) -> bool:
+    """Say whether ``name`` can be part of a path."""
+    return name.isidentifier() and not name.startswith("_") and name not in NOT_STEPS
+
+
+def is_class_name(name: str) -> bool:
+    """Say whether a name is CapWords, and so a class."""
+    return name[:1].isupper()
+
+
+def _no_attribute(owner: object, name: str) -> AttributeError:
+    return AttributeError(f"{owner!r} has no attribute {name!r}", name=name, obj=owner)
+
+
+class Root:
+    """``remote``: its attributes are the aliases of CHUNNEL_REMOTES."""
+
+    __slots__ = ()
+
+    def __getattr__(self, alias: str) -> RemoteNames:
+        if not is_step(alias):
+            raise _no_attribute(self, alias)
+        if alias not in remote_aliases():
+            raise UnknownRemote(unknown_alias(alias))
+        return RemoteNames(alias)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self!r} cannot be changed")
+
+    def __dir__(self) -> list[str]:
+        return sorted(remote_aliases())
+
+    def __repr__(self) -> str:
+        return "<remote>"
+
+    def __reduce__(self) -> str:
+        return "remote"
+
+    def __copy__(self) -> Root:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Root:
+        return self
+
+
+class RemoteNames(Path):
+    """``remote.economy``: its attributes are the labels of the remote's apps."""
+
+    __slots__ = ()
+
+    def __init__(self, alias: str):
+        super().__init__(alias)
+
+    def __getattr__(self, label: str) -> AppNames:
+        if not is_step(label):
+            raise _no_attribute(self, label)
+        return AppNames(self._alias, label)
+
+    def __dir__(self) -> list[str]:
+        schema = get_remote(self._alias).schema_or_none()
+        return sorted(app.label for app in schema.apps) if schema is not None else []
+
+
+class AppNames(Path):
+    """``remote.economy.money``: its attributes are what the app exposes."""
+
+    __slots__ = ()
+
+    def __init__(self, alias: str, label: str):
+        super().__init__(alias, label)
+
+    def __getattr__(self, name: str) -> Any:
+        if not is_step(name):
+            raise _no_attribute(self, name)
+        if is_class_name(name):
+            from .classes import remote_class
+
+            return remote_class(self._alias, self._path[0], name)
+        return RemoteFunction(self._alias, self._path[0], name)
+
+    def __dir__(self) -> list[str]:
+        schema = get_remote(self._alias).schema_or_none()
+        app = find_app(schema, self._path[0]) if schema is not None else None
+        if app is None:
+            return []
+        return sorted(one.name for one in (*app.functions, *app.models, *app.exceptions))
+
+
+class RemoteFunction(RemoteCallable):
+    """``remote.economy.money.balance``: a function of the remote project.
+
+    Call it to make the call and wait for its value; a generator function gives an iterator.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, alias: str, label: str, name: str):
+        super().__init__(alias, label, name)
+
+    def _described(self) -> FunctionSchema | None:
+        return get_remote(self._alias).function(".".join(self._path), fetch=True)
+
+
+remote = Root()

@@ -1,0 +1,597 @@
+"""Querysets of remote models, and their managers.
+
+The rules:
+
+* A queryset is a plan and options. Chaining makes another one and no request.
+* One evaluation is one request. It happens where Django's would: on iteration, ``len``, ``bool``,
+  ``repr``, indexing, ``get``, ``count``, ``exists``, ``first`` and ``last``. Its rows are kept, and
+  answer what they can answer.
+* It is a subclass of Django's QuerySet, because views and libraries ask for one, but inherits
+  nothing that works: what is not written here raises NotSupportedError (methods) or AttributeError
+  (the rest), so nothing is silently ignored. It has no ``query``.
+* Any other public lower_case attribute is a method of the manager over there, named without a
+  request; where the schema is held, only those it declares.
+* A queryset that a call returned arrives evaluated and without a plan: it can be read, not refined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from django.db import NotSupportedError
+from django.db.models import QuerySet
+
+from ..plans import Exclude, Filter, OrderBy, Plan, Reverse, Rules, Slice, Step, Values, ValuesList
+from ..values import RowSet
+from .callables import RemoteCallable, _restore, given
+from .conditions import condition
+from .options import DEFAULT_OPTIONS, CallOptions
+from .remotes import Remote, get_remote
+from .rows import read_row, read_rows
+from .signature import find_manager_method, find_model
+
+if TYPE_CHECKING:
+    from ..schema import FunctionSchema
+    from .classes import RemoteClass
+
+REPR_OUTPUT_SIZE = 20  # rows that repr() shows, as in Django
+
+_READING = DEFAULT_OPTIONS.replace(effect="read")
+
+
+class RemoteQuerySet(QuerySet[Any]):
+    """Rows of a remote model, fetched when they are needed and then kept."""
+
+    _plan: Plan | None
+    _result_cache: list[Any] | None
+
+    def __init__(
+        self,
+        model: RemoteClass,
+        plan: Plan | None = None,
+        *,
+        options: CallOptions = DEFAULT_OPTIONS,
+        empty: bool = False,
+    ):
+        self.model = model  # type: ignore[assignment]
+        self._plan = Plan(".".join(model._chunnel_path)) if plan is None else plan
+        self._options = options
+        self._empty = empty
+        self._result_cache = [] if empty else None
+
+    @classmethod
+    def evaluated(cls, model: RemoteClass, rows: list[Any]) -> RemoteQuerySet:
+        """Return the queryset that a call returned."""
+        made = cls(model)
+        made._plan = None
+        made._result_cache = rows
+        return made
+
+    # Chaining
+
+    def _clone(self, plan: Plan | None = None) -> RemoteQuerySet:
+        if self._plan is None:
+            made = RemoteQuerySet.evaluated(self.model, self._kept())
+        else:
+            made = RemoteQuerySet(
+                self.model, plan or self._plan, options=self._options, empty=self._empty
+            )
+        made._options = self._options
+        return made
+
+    def _then(self, step: Step) -> RemoteQuerySet:
+        return self._clone(self._open_plan(type(step).__name__).then(step))
+
+    def _open_plan(self, what: str) -> Plan:
+        if self._plan is None:
+            raise NotSupportedError(
+                f"This queryset came evaluated from a call and cannot be refined ({what})."
+            )
+        return self._plan
+
+    def _kept(self) -> list[Any]:
+        rows = self._result_cache
+        assert rows is not None  # an evaluated queryset has its rows
+        return rows
+
+    def _not_sliced(self, what: str) -> None:
+        if self._plan is not None and self._plan.sliced:
+            raise TypeError(f"Cannot {what} a query once a slice has been taken.")
+
+    def all(self) -> RemoteQuerySet:
+        """Return a copy that will be evaluated again."""
+        return self._clone()
+
+    def none(self) -> RemoteQuerySet:
+        """Return an empty queryset; it makes no request."""
+        made = self._clone()
+        made._empty, made._result_cache = True, []
+        return made
+
+    def filter(self, *args: Any, **kwargs: Any) -> RemoteQuerySet:
+        """Return the rows that meet the conditions."""
+        return self._restricted(Filter, args, kwargs)
+
+    def exclude(self, *args: Any, **kwargs: Any) -> RemoteQuerySet:
+        """Return the rows that do not meet the conditions together."""
+        return self._restricted(Exclude, args, kwargs)
+
+    def _restricted(
+        self, step: type[Filter | Exclude], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> RemoteQuerySet:
+        if not args and not kwargs:
+            return self._clone()
+        self._not_sliced("filter")
+        return self._then(step(condition(args, kwargs)))
+
+    def order_by(self, *field_names: Any) -> RemoteQuerySet:
+        """Return the rows in another order; without names, in none."""
+        self._not_sliced("reorder")
+        return self._then(OrderBy(_names("order_by", field_names)))
+
+    def reverse(self) -> RemoteQuerySet:
+        """Return the rows in the opposite order."""
+        self._not_sliced("reverse")
+        return self._then(Reverse())
+
+    def values(self, *fields: Any, **expressions: Any) -> RemoteQuerySet:
+        """Return dicts, of these fields or of all readable ones."""
+        _no_expressions("values", expressions)
+        return self._then(Values(_names("values", fields)))
+
+    def values_list(
+        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
+    ) -> RemoteQuerySet:
+        """Return tuples, with ``flat`` single values, with ``named`` named tuples."""
+        _no_expressions("values_list", expressions)
+        if flat and named:
+            raise TypeError("'flat' and 'named' can't be used together.")
+        if flat and len(fields) > 1:
+            raise TypeError(
+                "'flat' is not valid when values_list is called with more than one field."
+            )
+        return self._then(ValuesList(_names("values_list", fields), flat, named))
+
+    def using(self, *database: Any, **options: Any) -> RemoteQuerySet:  # type: ignore[override]
+        """Return a copy whose requests are made with these options: ``timeout=2``.
+
+        There is no database to choose: what is not a keyword raises NotSupportedError.
+        """
+        if database:
+            raise NotSupportedError("using() of a remote queryset takes options, not a database.")
+        made = self._clone()
+        made._options = self._options.replace(**options)
+        return made
+
+    # Evaluation
+
+    def _remote(self) -> Remote:
+        return get_remote(self.model._chunnel_alias)
+
+    def _request(
+        self, remote: Remote, op: str
+    ) -> tuple[str, tuple[Any, ...], dict[str, Any], CallOptions]:
+        """Return the call that evaluates this; raise QueryRefused where the schema forbids it."""
+        plan = self._open_plan(op)
+        rules = _rules(remote, plan.model)
+        if rules is not None:
+            rules.check(plan, op)
+        options = self._options
+        options = _READING if options is DEFAULT_OPTIONS else options.replace(effect="read")
+        return (f"{plan.model}.objects", (plan.to_wire(), op), {}, options)
+
+    def _ask(self, op: str) -> Any:
+        remote = self._remote()
+        return remote.call(*self._request(remote, op), lift=_as_it_came)
+
+    async def _aask(self, op: str) -> Any:
+        remote = self._remote()
+        return await remote.acall(*self._request(remote, op), lift=_as_it_came)
+
+    def _fetched(self) -> Iterator[Any]:
+        found = self._ask("rows")
+        assert self._plan is not None  # or there was nothing to ask
+        if isinstance(found, RowSet):
+            yield from read_rows(self.model, found, self._plan.row)
+            return
+        with found:  # a stream, closed also if nobody reads to its end
+            for batch in found:
+                yield from read_rows(self.model, batch, self._plan.row)
+
+    async def _afetched(self) -> AsyncIterator[Any]:
+        found = await self._aask("rows")
+        assert self._plan is not None  # or there was nothing to ask
+        if isinstance(found, RowSet):
+            for row in read_rows(self.model, found, self._plan.row):
+                yield row
+            return
+        async with found:
+            async for batch in found:
+                for row in read_rows(self.model, batch, self._plan.row):
+                    yield row
+
+    def _rows(self) -> list[Any]:
+        if self._result_cache is None:
+            self._result_cache = list(self._fetched())
+        return self._result_cache
+
+    async def _arows(self) -> list[Any]:
+        if self._result_cache is None:
+            self._result_cache = [row async for row in self._afetched()]
+        return self._result_cache
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows())
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for row in await self._arows():
+            yield row
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+    def __bool__(self) -> bool:
+        return bool(self._rows())
+
+    def __repr__(self) -> str:
+        shown = list(self[: REPR_OUTPUT_SIZE + 1])
+        if len(shown) > REPR_OUTPUT_SIZE:
+            shown[-1] = "...(remaining elements truncated)..."
+        return f"<{type(self).__name__} {shown!r}>"
+
+    def __getitem__(self, k: Any) -> Any:
+        if not isinstance(k, int | slice):
+            raise TypeError(f"QuerySet indices must be integers or slices, not {type(k).__name__}.")
+        bounds = (k,) if isinstance(k, int) else (k.start, k.stop)
+        if any(bound is not None and bound < 0 for bound in bounds):
+            raise ValueError("Negative indexing is not supported.")
+        if self._result_cache is not None:
+            return self._result_cache[k]
+        if isinstance(k, int):
+            return list(self._then(Slice(k, k + 1)))[0]  # noqa: RUF015 - IndexError, as in Django
+        start = k.start or 0
+        stop = None if k.stop is None else max(start, k.stop)
+        found = self._then(Slice(start, stop))
+        return list(found)[:: k.step] if k.step else found
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
+        """Yield the rows as they arrive, and keep none."""
+        if chunk_size is not None and chunk_size <= 0:
+            raise ValueError("Chunk size must be strictly positive.")
+        return self._fetched() if self._result_cache is None else iter(self._result_cache)
+
+    async def aiterator(self, chunk_size: int = 2000) -> AsyncIterator[Any]:
+        """Yield the rows as they arrive, and keep none."""
+        if chunk_size <= 0:
+            raise ValueError("Chunk size must be strictly positive.")
+        if self._result_cache is not None:
+            for row in self._result_cache:
+                yield row
+            return
+        async for row in self._afetched():
+            yield row
+
+    def _one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteQuerySet:
+        found = self.filter(*args, **kwargs)
+        if found._empty:
+            raise self.model.DoesNotExist(f"{self.model.__name__} matching query does not exist.")
+        return found
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the one row that meets the conditions; raise DoesNotExist or another."""
+        found = self._one(args, kwargs)
+        return read_row(self.model, found._ask("get"), found._plan)
+
+    async def aget(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the one row that meets the conditions; raise DoesNotExist or another."""
+        found = self._one(args, kwargs)
+        return read_row(self.model, await found._aask("get"), found._plan)
+
+    def count(self) -> int:
+        """Return the number of rows, counted over there unless they were fetched."""
+        found: int = (
+            len(self._result_cache) if self._result_cache is not None else self._ask("count")
+        )
+        return found
+
+    async def acount(self) -> int:
+        """Return the number of rows, counted over there unless they were fetched."""
+        if self._result_cache is not None:
+            return len(self._result_cache)
+        found: int = await self._aask("count")
+        return found
+
+    def exists(self) -> bool:
+        """Say whether there is any row."""
+        if self._result_cache is not None:
+            return bool(self._result_cache)
+        return bool(self._ask("exists"))
+
+    async def aexists(self) -> bool:
+        """Say whether there is any row."""
+        if self._result_cache is not None:
+            return bool(self._result_cache)
+        return bool(await self._aask("exists"))
+
+    def first(self) -> Any:
+        """Return the first row, by key where there is no order, or None."""
+        if self._fixed:
+            return self._kept()[0] if self._kept() else None
+        return read_row(self.model, self._ask("first"), self._plan)
+
+    async def afirst(self) -> Any:
+        """Return the first row, by key where there is no order, or None."""
+        if self._fixed:
+            return self._kept()[0] if self._kept() else None
+        return read_row(self.model, await self._aask("first"), self._plan)
+
+    def last(self) -> Any:
+        """Return the last row, by key where there is no order, or None."""
+        self._not_sliced("reverse")
+        if self._fixed:
+            return self._kept()[-1] if self._kept() else None
+        return read_row(self.model, self._ask("last"), self._plan)
+
+    async def alast(self) -> Any:
+        """Return the last row, by key where there is no order, or None."""
+        self._not_sliced("reverse")
+        if self._fixed:
+            return self._kept()[-1] if self._kept() else None
+        return read_row(self.model, await self._aask("last"), self._plan)
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether the rows at hand are all there is: nothing can be asked, or need be."""
+        return self._plan is None or self._empty
+
+    @property
+    def ordered(self) -> bool | None:  # type: ignore[override]
+        """Whether the rows have an order; None where only the schema, not held, could say."""
+        if self._fixed:
+            return True
+        assert self._plan is not None  # or it would be fixed
+        for step in reversed(self._plan.steps):
+            if isinstance(step, OrderBy):
+                return bool(step.names)
+        schema = self._remote().held_schema
+        model = find_model(schema, *self.model._chunnel_path) if schema is not None else None
+        return bool(model.ordering) if model is not None else None
+
+    def __getattr__(self, name: str) -> ManagerMethod:
+        return _manager_method(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*_supported(), *_manager_methods(self.model), "model", "ordered"})
+
+    # Values: pickled and copied without a request
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self._plan, given(self._options), self._empty, self._result_cache)
+        return (_rebuilt, (self.model, *state))
+
+    def __copy__(self) -> RemoteQuerySet:
+        made = self._clone()
+        made._result_cache = self._result_cache
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RemoteQuerySet:
+        return self._clone()
+
+    def _refuse_to_combine(self, other: Any) -> NoReturn:  # noqa: ARG002
+        raise NotSupportedError("Remote querysets cannot be combined; combine Q objects instead.")
+
+    __and__ = __or__ = __xor__ = _refuse_to_combine
+
+
+def _rebuilt(
+    model: RemoteClass,
+    plan: Plan | None,
+    options: dict[str, Any],
+    empty: bool,
+    rows: list[Any] | None,
+) -> RemoteQuerySet:
+    made = RemoteQuerySet(model, plan, options=DEFAULT_OPTIONS.replace(**options), empty=empty)
+    made._plan, made._result_cache = plan, rows
+    return made
+
+
+def _as_it_came(value: Any) -> Any:
+    return value
+
+
+def _names(method: str, names: tuple[Any, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not isinstance(name, str):
+            raise NotSupportedError(
+                f"{method}() of a remote queryset takes names of fields, not {type(name).__name__}."
+            )
+    return names
+
+
+def _no_expressions(method: str, expressions: dict[str, Any]) -> None:
+    if expressions:
+        raise NotSupportedError(f"{method}() of a remote queryset takes names of fields only.")
+
+
+_known_rules: dict[tuple[str, str], Rules] = {}
+
+
+def _rules(remote: Remote, label: str) -> Rules | None:
+    """Return what the held schema allows for a model; None where nothing is known of it."""
+    schema = remote.held_schema
+    if schema is None:
+        return None
+    key = (schema.fingerprint, label)
+    found = _known_rules.get(key)
+    if found is None:
+        model = find_model(schema, *label.split("."))
+        if model is None:
+            return None
+        if len(_known_rules) > 1_000:  # schemas come and go with deployments
+            _known_rules.clear()
+        found = _known_rules[key] = Rules(label, model)
+    return found
+
+
+# What Django's QuerySet has and this one has not
+
+
+class _Missing:
+    """An attribute of Django's QuerySet that is no part of a remote one."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type[Any]) -> NoReturn:
+        raise AttributeError(f"{owner.__name__!r} has no attribute {self.name!r}")
+
+
+def _refused(name: str) -> Any:
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001
+        raise NotSupportedError(f"Remote querysets do not support {name}().")
+
+    refuse.__name__ = name
+    refuse.__qualname__ = f"RemoteQuerySet.{name}"
+    refuse.__doc__ = "Raise NotSupportedError."
+    refuse.alters_data = True  # type: ignore[attr-defined]
+    refuse.unsupported = True  # type: ignore[attr-defined]
+    return refuse
+
+
+_ATTRIBUTES = frozenset({"as_manager", "db", "query", "resolve_expression"})
+
+
+def _shut_off() -> None:
+    for name in dir(QuerySet):
+        if name.startswith("__") or name in vars(RemoteQuerySet):
+            continue
+        if name.startswith("_") or name in _ATTRIBUTES:
+            missing = _Missing()
+            missing.__set_name__(RemoteQuerySet, name)
+            setattr(RemoteQuerySet, name, missing)
+        else:
+            setattr(RemoteQuerySet, name, _refused(name))
+
+
+_shut_off()
+
+
+def _supported() -> list[str]:
+    return [
+        name
+        for name, value in vars(RemoteQuerySet).items()
+        if not name.startswith("_")
+        and name not in _ATTRIBUTES
+        and not hasattr(value, "unsupported")
+        and name != "evaluated"
+    ]
+
+
+# Managers
+
+
+class RemoteManager:
+    """``Account.objects``: where querysets begin."""
+
+    __slots__ = ("model",)
+
+    model: RemoteClass
+
+    def __init__(self, model: RemoteClass):
+        self.model = model
+
+    def get_queryset(self) -> RemoteQuerySet:
+        """Return a queryset of all rows that the remote shows."""
+        return RemoteQuerySet(self.model)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in _ATTRIBUTES or name in {"evaluated", "ordered"}:
+            raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.get_queryset(), name)
+
+    def __repr__(self) -> str:
+        return f"<RemoteManager of {'.'.join(self.model._chunnel_path)}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemoteManager) and self.model is other.model
+
+    def __hash__(self) -> int:
+        return hash(self.model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_manager_of, (self.model,))
+
+    def __dir__(self) -> list[str]:
+        return sorted(
+            {*_supported(), *_manager_methods(self.model), "get_queryset", "model"} - {"ordered"}
+        )
+
+
+_manager_of = attrgetter("objects")
+
+
+def _manager_methods(model: RemoteClass) -> Iterable[str]:
+    schema = get_remote(model._chunnel_alias).schema_or_none()
+    described = find_model(schema, *model._chunnel_path) if schema is not None else None
+    return [one.name for one in described.manager_methods] if described is not None else []
+
+
+def _manager_method(queryset: RemoteQuerySet, name: str) -> ManagerMethod:
+    from .names import is_class_name, is_step
+
+    model = queryset.__dict__.get("model")  # absent while the instance is being made
+    ours = is_step(name) and not is_class_name(name) and name not in _ATTRIBUTES
+    if model is None or not ours:
+        raise AttributeError(f"'RemoteQuerySet' object has no attribute {name!r}")
+    schema = get_remote(model._chunnel_alias).held_schema
+    described = find_model(schema, *model._chunnel_path) if schema is not None else None
+    if described is not None and find_manager_method(described, name) is None:
+        legal = ", ".join(one.name for one in described.manager_methods)
+        known = f"; the manager's methods are: {legal}" if legal else ""
+        raise AttributeError(
+            f"The manager of {described.name!r} exposes no attribute {name!r}{known}.", name=name
+        )
+    return ManagerMethod(queryset, name)
+
+
+class ManagerMethod(RemoteCallable):
+    """A method of a remote model's manager: ``Account.objects.overdrawn``."""
+
+    __slots__ = ("_queryset",)
+
+    _queryset: RemoteQuerySet
+
+    # In a template it is shown as nothing, like a method of Django's that alters data.
+    do_not_call_in_templates = False
+    alters_data = True
+
+    def __init__(self, queryset: RemoteQuerySet, name: str):
+        model = queryset.model
+        super().__init__(model._chunnel_alias, *model._chunnel_path, "objects", name)
+        object.__setattr__(self, "_queryset", queryset)
+        object.__setattr__(self, "_options", queryset._options)
+
+    def __repr__(self) -> str:
+        return f"<remote manager method {self.__qualname__}>"
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and self._queryset is other._queryset  # type: ignore[attr-defined]
+
+    __hash__ = RemoteCallable.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (type(self), (self._queryset, self._path[-1]), given(self._options)))
+
+    def _described(self) -> FunctionSchema | None:
+        schema = get_remote(self._alias).schema_or_none()
+        model = find_model(schema, *self._path[:2]) if schema is not None else None
+        return find_manager_method(model, self._path[-1]) if model is not None else None
+
+    def _prepared(self, remote: Remote, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        plan = self._queryset._open_plan(self._path[-1])
+        rules = _rules(remote, plan.model)
+        if rules is not None:
+            rules.check_steps(plan)
+        return (plan.to_wire(), *args)
