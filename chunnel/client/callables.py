@@ -138,7 +138,7 @@ class RemoteCallable(Path):
     __hash__ = Path.__hash__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (type(self), (self._alias, *self._path), given(self._options)))
+        return (restore, (type(self), (self._alias, *self._path), given(self._options)))
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         # As the attribute of a class it stays what it is; and because of this method inspect and
@@ -216,7 +216,7 @@ def given(options: CallOptions) -> dict[str, Any]:
     return found
 
 
-def _restore(cls: type[RemoteCallable], state: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def restore(cls: type[RemoteCallable], state: tuple[Any, ...], options: dict[str, Any]) -> Any:
     made = cls(*state)
     if options:
         object.__setattr__(made, "_options", DEFAULT_OPTIONS.replace(**options))

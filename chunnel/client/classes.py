@@ -26,12 +26,13 @@ from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import NotSupportedError
 
 from ..exceptions import NotExposed, RemoteError
+from ..schema import FunctionSchema, ModelSchema
 from .remotes import get_remote
 from .signature import ANYTHING, Described, find, signature_of
 
 if TYPE_CHECKING:
+    from .managers import RemoteManager
     from .models import RemoteInstance, RemoteOptions
-    from .querysets import RemoteManager
 
 MAX_RESOLVED = 4096  # classes made for names that a peer sent; a project exposes a few hundred
 
@@ -87,9 +88,9 @@ class RemoteClass(RemoteType):
         described = find(remote.schema(), *cls._chunnel_path)
         if described is None:
             raise NotExposed(f"{cls._chunnel_alias} exposes nothing named {name!r}.")
-        if hasattr(described, "effect"):
+        if isinstance(described, FunctionSchema):
             return remote.call(name, args, kwargs)
-        if hasattr(described, "pk"):
+        if isinstance(described, ModelSchema):
             raise NotSupportedError(
                 f"{name} is a model of another project; an instance of it comes from its objects."
             )
@@ -114,7 +115,7 @@ class RemoteClass(RemoteType):
 
     @property
     def objects(cls) -> RemoteManager:
-        from .querysets import RemoteManager
+        from .managers import RemoteManager
 
         return RemoteManager(cls)
 
@@ -123,11 +124,11 @@ class RemoteClass(RemoteType):
         return cls.objects
 
     @property
-    def DoesNotExist(cls) -> type[ObjectDoesNotExist]:  # noqa: N802 - Django's name
+    def DoesNotExist(cls) -> Any:  # noqa: N802 - Django's name
         return nested_class(cls, "DoesNotExist")
 
     @property
-    def MultipleObjectsReturned(cls) -> type[MultipleObjectsReturned]:  # noqa: N802 - Django's name
+    def MultipleObjectsReturned(cls) -> Any:  # noqa: N802 - Django's name
         return nested_class(cls, "MultipleObjectsReturned")
 
     @property
@@ -139,7 +140,7 @@ class RemoteClass(RemoteType):
     @property
     def __signature__(cls) -> inspect.Signature:
         described = cls._described()
-        if described is not None and hasattr(described, "parameters"):
+        if isinstance(described, FunctionSchema):
             return signature_of(described)
         return ANYTHING
 
@@ -236,5 +237,5 @@ def _restore_exception(cls: type[RemoteError], args: tuple[Any, ...]) -> RemoteE
 
 
 # pickle saves classes as globals unless their type is told otherwise here.
-copyreg.pickle(RemoteType, _reduce_class)  # type: ignore[arg-type]
-copyreg.pickle(RemoteClass, _reduce_class)  # type: ignore[arg-type]
+copyreg.pickle(RemoteType, _reduce_class)
+copyreg.pickle(RemoteClass, _reduce_class)

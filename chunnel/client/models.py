@@ -25,7 +25,7 @@ from django.utils.text import camel_case_to_spaces
 
 from ..exceptions import FieldNotFetched, UnsavedChanges
 from ..values import TEXT_COLUMN, InstanceRef
-from .callables import RemoteCallable, _restore, given
+from .callables import RemoteCallable, given, restore
 from .classes import RemoteClass, named, remote_class
 from .remotes import Remote, get_remote
 from .signature import find_method, find_model
@@ -91,7 +91,8 @@ class RemoteInstance:
                 name=name,
                 obj=self,
             )
-        raise self._no_attribute(name, legal=[one.name for one in (*model.fields, *model.methods)])
+        legal = [field.name for field in model.fields] + [one.name for one in model.methods]
+        raise self._no_attribute(name, legal)
 
     def _no_attribute(self, name: str, legal: Iterable[str] = ()) -> AttributeError:
         known = f"; it has {', '.join(legal)}" if legal else ""
@@ -218,7 +219,7 @@ class RemoteMethod(RemoteCallable):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (
-            _restore,
+            restore,
             (type(self), (self._instance, self._path[-1]), given(self._options)),
         )
 

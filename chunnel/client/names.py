@@ -22,7 +22,7 @@ from ..exceptions import UnknownRemote
 from .callables import RemoteCallable
 from .paths import Path
 from .remotes import get_remote, unknown_alias
-from .signature import find_app
+from .signature import Described, find_app
 
 if TYPE_CHECKING:
     from ..schema import FunctionSchema
@@ -128,7 +128,8 @@ class AppNames(Path):
         app = find_app(schema, self._path[0]) if schema is not None else None
         if app is None:
             return []
-        return sorted(one.name for one in (*app.functions, *app.models, *app.exceptions))
+        exposed: tuple[Described, ...] = (*app.functions, *app.models, *app.exceptions)
+        return sorted(one.name for one in exposed)
 
 
 class RemoteFunction(RemoteCallable):

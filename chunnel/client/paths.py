@@ -25,9 +25,7 @@ class Path:
 
     def __eq__(self, other: object) -> bool:
         return (
-            type(other) is type(self)
-            and self._alias == other._alias  # type: ignore[attr-defined]
-            and self._path == other._path  # type: ignore[attr-defined]
+            type(other) is type(self) and self._alias == other._alias and self._path == other._path
         )
 
     def __hash__(self) -> int:

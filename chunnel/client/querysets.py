@@ -1,4 +1,4 @@
-"""Querysets of remote models, and their managers.
+"""Querysets of remote models.
 
 The rules:
 
@@ -16,8 +16,7 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from operator import attrgetter
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import NotSupportedError
@@ -25,16 +24,16 @@ from django.db.models import QuerySet
 
 from ..plans import Exclude, Filter, OrderBy, Plan, Reverse, Rules, Slice, Step, Values, ValuesList
 from ..values import RowSet
-from .callables import RemoteCallable, _restore, given
+from .callables import given
 from .conditions import condition
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
 from .rows import read_row, read_rows
-from .signature import find_manager_method, find_model
+from .signature import find_model
 
 if TYPE_CHECKING:
-    from ..schema import FunctionSchema
     from .classes import RemoteClass
+    from .managers import ManagerMethod
 
 REPR_OUTPUT_SIZE = 20  # rows that repr() shows, as in Django
 
@@ -44,6 +43,7 @@ _READING = DEFAULT_OPTIONS.replace(effect="read")
 class RemoteQuerySet(QuerySet[Any]):
     """Rows of a remote model, fetched when they are needed and then kept."""
 
+    model: RemoteClass
     _plan: Plan | None
     _result_cache: list[Any] | None
 
@@ -55,7 +55,7 @@ class RemoteQuerySet(QuerySet[Any]):
         options: CallOptions = DEFAULT_OPTIONS,
         empty: bool = False,
     ):
-        self.model = model  # type: ignore[assignment]
+        self.model = model
         self._plan = Plan(".".join(model._chunnel_path)) if plan is None else plan
         self._options = options
         self._empty = empty
@@ -175,7 +175,7 @@ class RemoteQuerySet(QuerySet[Any]):
     ) -> tuple[str, tuple[Any, ...], dict[str, Any], CallOptions]:
         """Return the call that evaluates this; raise QueryRefused where the schema forbids it."""
         plan = self._open_plan(op)
-        rules = _rules(remote, plan.model)
+        rules = rules_for(remote, plan.model)
         if rules is not None:
             rules.check(plan, op)
         options = self._options
@@ -360,10 +360,14 @@ class RemoteQuerySet(QuerySet[Any]):
         return bool(model.ordering) if model is not None else None
 
     def __getattr__(self, name: str) -> ManagerMethod:
-        return _manager_method(self, name)
+        from .managers import manager_method
+
+        return manager_method(self, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*_supported(), *_manager_methods(self.model), "model", "ordered"})
+        from .managers import manager_methods
+
+        return sorted({*supported(), *manager_methods(self.model), "model", "ordered"})
 
     # Values: pickled and copied without a request
 
@@ -418,7 +422,7 @@ def _no_expressions(method: str, expressions: dict[str, Any]) -> None:
 _known_rules: dict[tuple[str, str], Rules] = {}
 
 
-def _rules(remote: Remote, label: str) -> Rules | None:
+def rules_for(remote: Remote, label: str) -> Rules | None:
     """Return what the held schema allows for a model; None where nothing is known of it."""
     schema = remote.held_schema
     if schema is None:
@@ -460,14 +464,14 @@ def _refused(name: str) -> Any:
     return refuse
 
 
-_ATTRIBUTES = frozenset({"as_manager", "db", "query", "resolve_expression"})
+ATTRIBUTES = frozenset({"as_manager", "db", "query", "resolve_expression"})
 
 
 def _shut_off() -> None:
     for name in dir(QuerySet):
         if name.startswith("__") or name in vars(RemoteQuerySet):
             continue
-        if name.startswith("_") or name in _ATTRIBUTES:
+        if name.startswith("_") or name in ATTRIBUTES:
             missing = _Missing()
             missing.__set_name__(RemoteQuerySet, name)
             setattr(RemoteQuerySet, name, missing)
@@ -478,120 +482,12 @@ def _shut_off() -> None:
 _shut_off()
 
 
-def _supported() -> list[str]:
+def supported() -> list[str]:
     return [
         name
         for name, value in vars(RemoteQuerySet).items()
         if not name.startswith("_")
-        and name not in _ATTRIBUTES
+        and name not in ATTRIBUTES
         and not hasattr(value, "unsupported")
         and name != "evaluated"
     ]
-
-
-# Managers
-
-
-class RemoteManager:
-    """``Account.objects``: where querysets begin."""
-
-    __slots__ = ("model",)
-
-    model: RemoteClass
-
-    def __init__(self, model: RemoteClass):
-        self.model = model
-
-    def get_queryset(self) -> RemoteQuerySet:
-        """Return a queryset of all rows that the remote shows."""
-        return RemoteQuerySet(self.model)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in _ATTRIBUTES or name in {"evaluated", "ordered"}:
-            raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self)
-        return getattr(self.get_queryset(), name)
-
-    def __repr__(self) -> str:
-        return f"<RemoteManager of {'.'.join(self.model._chunnel_path)}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RemoteManager) and self.model is other.model
-
-    def __hash__(self) -> int:
-        return hash(self.model)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_manager_of, (self.model,))
-
-    def __dir__(self) -> list[str]:
-        return sorted(
-            {*_supported(), *_manager_methods(self.model), "get_queryset", "model"} - {"ordered"}
-        )
-
-
-_manager_of = attrgetter("objects")
-
-
-def _manager_methods(model: RemoteClass) -> Iterable[str]:
-    schema = get_remote(model._chunnel_alias).schema_or_none()
-    described = find_model(schema, *model._chunnel_path) if schema is not None else None
-    return [one.name for one in described.manager_methods] if described is not None else []
-
-
-def _manager_method(queryset: RemoteQuerySet, name: str) -> ManagerMethod:
-    from .names import is_class_name, is_step
-
-    model = queryset.__dict__.get("model")  # absent while the instance is being made
-    ours = is_step(name) and not is_class_name(name) and name not in _ATTRIBUTES
-    if model is None or not ours:
-        raise AttributeError(f"'RemoteQuerySet' object has no attribute {name!r}")
-    schema = get_remote(model._chunnel_alias).held_schema
-    described = find_model(schema, *model._chunnel_path) if schema is not None else None
-    if described is not None and find_manager_method(described, name) is None:
-        legal = ", ".join(one.name for one in described.manager_methods)
-        known = f"; the manager's methods are: {legal}" if legal else ""
-        raise AttributeError(
-            f"The manager of {described.name!r} exposes no attribute {name!r}{known}.", name=name
-        )
-    return ManagerMethod(queryset, name)
-
-
-class ManagerMethod(RemoteCallable):
-    """A method of a remote model's manager: ``Account.objects.overdrawn``."""
-
-    __slots__ = ("_queryset",)
-
-    _queryset: RemoteQuerySet
-
-    # In a template it is shown as nothing, like a method of Django's that alters data.
-    do_not_call_in_templates = False
-    alters_data = True
-
-    def __init__(self, queryset: RemoteQuerySet, name: str):
-        model = queryset.model
-        super().__init__(model._chunnel_alias, *model._chunnel_path, "objects", name)
-        object.__setattr__(self, "_queryset", queryset)
-        object.__setattr__(self, "_options", queryset._options)
-
-    def __repr__(self) -> str:
-        return f"<remote manager method {self.__qualname__}>"
-
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and self._queryset is other._queryset  # type: ignore[attr-defined]
-
-    __hash__ = RemoteCallable.__hash__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (type(self), (self._queryset, self._path[-1]), given(self._options)))
-
-    def _described(self) -> FunctionSchema | None:
-        schema = get_remote(self._alias).schema_or_none()
-        model = find_model(schema, *self._path[:2]) if schema is not None else None
-        return find_manager_method(model, self._path[-1]) if model is not None else None
-
-    def _prepared(self, remote: Remote, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        plan = self._queryset._open_plan(self._path[-1])
-        rules = _rules(remote, plan.model)
-        if rules is not None:
-            rules.check_steps(plan)
-        return (plan.to_wire(), *args)

@@ -25,7 +25,7 @@ from django.dispatch import receiver
 from ..conf import remote_aliases, remote_settings
 from ..exceptions import CallError, RemoteError, UnknownRemote
 from .options import DEFAULT_OPTIONS, CallOptions
-from .signature import find, find_method, find_model
+from .signature import find_function, find_method, find_model
 
 if TYPE_CHECKING:
     from ..schema import FunctionSchema, Schema
@@ -218,7 +218,7 @@ class Remote:
 
         return lift(self.alias, value)
 
-    def resolve(self, name: str) -> type[Any] | None:
+    def resolve(self, name: str) -> Any:
         """Return the class that an exposed name ("money.InsufficientFunds") stands for, or None."""
         from .classes import class_for_name
 
@@ -238,8 +238,7 @@ class Remote:
             return None
         steps = name.split(".")
         if len(steps) == 2:
-            found = find(schema, *steps)
-            return found if found is not None and hasattr(found, "effect") else None
+            return find_function(schema, *steps)
         if len(steps) == 3:
             model = find_model(schema, *steps[:2])
             return find_method(model, steps[2]) if model is not None else None

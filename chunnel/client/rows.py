@@ -65,4 +65,4 @@ def _readable(model: RemoteClass) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def named_row(names: Sequence[str]) -> Any:
     """Return the class of named tuples with these fields, named as Django names it."""
-    return namedtuple("Row", names)  # type: ignore[misc]
+    return namedtuple("Row", names)
