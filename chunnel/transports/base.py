@@ -5,8 +5,9 @@ endpoint, once: when it breaks it stays broken, and a new connection is a new pi
 a ``Listener``, which many peers share; a peer is named by opaque bytes that mean something to this
 listener alone.
 
-Pipes and listeners have one owner at a time, who alone may use them; only ``wake`` is for everybody.
-A pipe or listener that was open at a fork is closed in the child, and stays open in the parent.
+Pipes and listeners have one owner at a time, who alone may use them; only ``wake`` is for
+everybody. A pipe or listener that was open at a fork is closed in the child, and stays open in the
+parent.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ class Listener(ABC):
 
     @abstractmethod
     def receive(self, timeout: float | None) -> tuple[bytes, list[bytes]] | None:
-        """Return (peer, frames), or None after ``timeout`` seconds (0: at once) or a wake."""
+        """Return (peer, frames), or None after ``timeout`` seconds (0: at once) or a wake.
+
+        No frames at all say that the peer is gone, where the transport can tell.
+        """
 
     @abstractmethod
     def wake(self) -> None:

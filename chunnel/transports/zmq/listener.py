@@ -5,6 +5,7 @@
 * The bell is one more peer: waking sends an empty message through an inproc connection whose name
   no one can guess. So the reader waits in one blocking ``recv``, not in poll() over two things,
   and an answer costs two system calls less.
+* Peers that left are found by the monitor, which is read every LOOK seconds (see ``departures``).
 * A peer's name is the ROUTER's own, made when it connects; it means nothing elsewhere.
 * With ``reuse_port`` we make the listening socket and hand it over; from then on it is libzmq's,
   and is never touched here again.
@@ -28,12 +29,16 @@ from zmq.backend import Socket as CSocket
 from ..base import AddressInUse, Listener, PeerGone
 from . import process
 from .addresses import TcpAddress, ipc_path, resolve
+from .departures import Departures
 from .options import ZmqOptions
 from .pipe import MAX_FRAMES
 from .waiting import native_rlock, patched, waiter_for
 
 # Milliseconds that answers already sent may take to leave after close.
 LINGER = 1000
+
+# Seconds after which a peer that left is noticed at the latest.
+LOOK = 1.0
 
 _LAST = int(zmq.DONTWAIT)
 _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
@@ -59,7 +64,11 @@ class ZmqListener(Listener):
         router.heartbeat_timeout = int(options.heartbeat_timeout * 1000)
         router.backlog = options.backlog
         self._recv = router.recv
-        self._timeout: float | None = None  # what RCVTIMEO is set to
+        self._departures = departures = Departures(router)
+        self._gone = departures.gone
+        self._present = departures.present
+        self._next_look = 0.0
+        self._rcvtimeo = 0.0  # seconds, as set on the socket
         self._waiter = waiter_for(int(router.fd)) if patched() else None
 
         address = f"inproc://chunnel-bell-{next(_numbers)}"
@@ -119,45 +128,59 @@ class ZmqListener(Listener):
         _send(router, frames[-1], _LAST)
 
     def receive(self, timeout: float | None) -> tuple[bytes, list[bytes]] | None:
+        now = time.monotonic()
+        deadline = None if timeout is None else now + timeout
+        left = LOOK if timeout is None or timeout > LOOK else timeout
         try:
-            if self._waiter is not None:
-                return self._receive_in_hub(timeout)
-            if timeout == 0:
-                return self._message(_LAST)
-            if timeout != self._timeout:
-                milliseconds = -1 if timeout is None else max(1, int(timeout * 1000))
-                self._socket.rcvtimeo = milliseconds
-                self._timeout = timeout
-            return self._message(0)
-        except zmq.Again:
-            return None
+            while True:
+                if now >= self._next_look:
+                    self._departures.look()
+                    self._next_look = now + LOOK
+                if self._gone:
+                    return self._gone.popleft(), []
+                try:
+                    return self._message(self._flags(left))
+                except zmq.Again:
+                    if self._waiter is not None and left > 0:
+                        self._waiter.wait(left)
+                    now = time.monotonic()
+                    if deadline is not None:
+                        if now >= deadline:
+                            return None
+                        left = min(LOOK, deadline - now)
         except zmq.ZMQError as error:
             raise OSError(error.errno, self._closed or error.strerror) from None
 
+    def _flags(self, timeout: float) -> int:
+        """Return the flags with which ``recv`` waits so long; for a hub, which waits itself, 0."""
+        if timeout <= 0 or self._waiter is not None:
+            return _LAST
+        if timeout != self._rcvtimeo:
+            self._socket.rcvtimeo = int(timeout * 1000) + 1
+            self._rcvtimeo = timeout
+        return 0
+
     def _message(self, flags: int) -> tuple[bytes, list[bytes]] | None:
+        """Return a message, or None for the bell; raise Again if there is none."""
         recv = self._recv
-        peer = recv(flags, False).bytes
-        frame = recv(0, False)
-        if peer == self._bell_name:
-            self._rung = False
-            return None
+        while True:
+            peer = recv(flags, False).bytes
+            frame = recv(0, False)
+            if peer in self._present:
+                break
+            if peer == self._bell_name:
+                self._rung = False
+                return None
+            if self._departures.arrived(peer, frame):
+                break
+            while frame.more:
+                frame = recv(0, False)
         frames = [frame.bytes]
         while frame.more:
             frame = recv(0, False)
             if len(frames) <= MAX_FRAMES:
                 frames.append(frame.bytes)
         return peer, frames
-
-    def _receive_in_hub(self, timeout: float | None) -> tuple[bytes, list[bytes]] | None:
-        assert self._waiter is not None
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            try:
-                return self._message(_LAST)
-            except zmq.Again:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if left == 0 or not self._waiter.wait(left):
-                    return None
 
     def wake(self) -> None:
         with self._bell_lock:
@@ -171,6 +194,7 @@ class ZmqListener(Listener):
                 return
             self._closed = "the listener was closed"
             self._bell.close()
+        self._departures.close()
         self._socket.close()
 
     def orphan(self) -> object:

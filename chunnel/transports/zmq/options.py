@@ -32,7 +32,7 @@ class ZmqOptions:
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> ZmqOptions:
         """Take our options out of ``options``; raise ValueError, which names it, if one is bad."""
-        kinds = {field.name: type(field.default) for field in fields(cls)}
+        kinds = {field.name: float if field.type == "float" else int for field in fields(cls)}
         chosen: dict[str, Any] = {}
         for name, value in options.items():
             kind = kinds.get(name.lower())

@@ -167,23 +167,23 @@ class ZmqPipe(Pipe):
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not self._waiter.wait(left):
                 return None
-            self._read_events()
-            if self._broken:
+            if self._read_events():
                 # libzmq reports the break and then hands over what it read last.
                 waiter_for(int(self._socket.fd)).wait(BRIEF)
 
     def _failure(self, error: zmq.ZMQError) -> PipeClosed:
         return PipeClosed(f"{self.endpoint}: {self._closed or error}", sent=True)
 
-    def _read_events(self) -> None:
-        """Take all the monitor has to say; it must be empty before its descriptor is waited for."""
+    def _read_events(self) -> bool:
+        """Take all the monitor has to say, and return whether the connection is broken.
+
+        The monitor must be empty before its descriptor is waited for.
+        """
         while True:
             try:
                 frames = self._monitor.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return
-            except zmq.ZMQError:  # closed
-                return
+            except zmq.ZMQError:  # it is empty, or closed with the pipe
+                return bool(self._broken)
             event, _ = _event.unpack(frames[0])
             if event == zmq.EVENT_CONNECTED:
                 self._connected = True
@@ -208,7 +208,7 @@ class ZmqPipe(Pipe):
         if self._closed:
             return
         self._closed = "the pipe was closed"
-        self._socket.monitor(None, 0)  # type: ignore[arg-type]
+        self._socket.monitor(None, 0)
         self._monitor.close()
         self._socket.close()
         self._bell.close()
