@@ -9,9 +9,8 @@ from typing import Any
 
 from ..exceptions import SerializationError
 from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
-from ..values.columns import unpack_column
-from ..values.depth import is_too_deep
-from ..values.limits import MAX_DEPTH
+from ..values.columns import PLAIN, unpack_column
+from ..values.depth import check_depth
 from ..values.nearest import HookFailed
 from .base import Lift
 
@@ -22,7 +21,7 @@ def build_own(content: Any, types: TypeTable) -> Any:
     own = types.named(name) if type(name) is str else None
     if own is None:
         raise SerializationError(f"no wire type is named {str(name)[:60]!r} here")
-    _check_depth(inner)
+    check_depth(inner)
     try:
         return own.decode(inner)
     except Exception as error:
@@ -35,7 +34,7 @@ def build_ref(content: Any, lift: Lift | None) -> Any:
     """Return the InstanceRef from ``[model, pk]``, lifted."""
     model, pk = _of_length(content, 2)
     _check_text(model)
-    _check_depth(pk)
+    check_depth(pk)
     return _lifted(InstanceRef(model, pk), lift)
 
 
@@ -44,8 +43,8 @@ def build_row(content: Any, lift: Lift | None) -> Any:
     model, pk, names, values, text = _of_length(content, 5)
     _check_text(model)
     _check_names(names, values)
-    _check_depth(pk)
-    _check_depth(values)
+    check_depth(pk)
+    check_depth(values)
     if text is not None:
         _check_text(text)
     return _lifted(InstanceRow(model, pk, tuple(names), tuple(values), text), lift)
@@ -60,8 +59,9 @@ def build_row_set(content: Any, lift: Lift | None) -> Any:
     columns = tuple(map(unpack_column, packed))
     if len(set(map(len, columns))) > 1:
         raise SerializationError("the columns of a row set differ in length")
-    for column in columns:
-        _check_depth(column)
+    for column, wire in zip(columns, packed, strict=True):
+        if wire[0] == PLAIN:
+            check_depth(column)
     return _lifted(RowSet(model, tuple(names), columns), lift)
 
 
@@ -90,8 +90,3 @@ def _check_names(names: Any, values: Any) -> None:
         raise SerializationError("malformed: names and values do not match")
     for name in names:
         _check_text(name)
-
-
-def _check_depth(value: Any) -> None:
-    if is_too_deep(value):
-        raise SerializationError(f"nested more than {MAX_DEPTH} deep")

@@ -49,6 +49,8 @@ def explain(
     except SerializationError as found:
         found.__cause__ = found.__cause__ or error
         return found
+    except RecursionError:
+        return SerializationError("too little of Python's stack is left to walk it", roots[0])
     reason = error.reason if isinstance(error, SerializationError) else str(error)
     explained = SerializationError(
         reason or type(error).__name__, roots[0] if len(roots) == 1 else ""
@@ -123,7 +125,7 @@ class _Walk:
 
 
 def _is_lowered(value: Any) -> bool:
-    """Say whether ``value`` is an object of some class of its own, whose parts read as attributes."""
+    """Say whether ``value`` is an object of a class of its own, whose parts read as attributes."""
     return not isinstance(value, _CONTAINERS)
 
 

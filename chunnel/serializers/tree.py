@@ -1,9 +1,9 @@
 """Serializers for formats that know little: text, numbers, lists and maps with texts as keys.
 
 A subclass gives ``pack`` and ``unpack`` for such a *tree*; everything else that travels is written
-into the tree here, as an object with one key that begins with ``$``, the *tag*: ``{"$tuple": [1, 2]}``.
+into the tree here, as a map with one key that begins with ``$``, the *tag*: ``{"$tuple": [1, 2]}``.
 A dict that looks like a tagged value, or has a key that is not a text, is tagged itself:
-``{"$dict": [[key, value], ...]}``. So there is no dict that cannot travel and none that is mistaken.
+``{"$dict": [[key, value], ...]}``. So every dict can travel and none is mistaken for a tag.
 
 The walk is Python code, a call for each container and each tagged value: clear, not fast.
 docs/reference/values describes the tags.
@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from ..exceptions import SerializationError
-from ..values import InstanceRef, InstanceRow, RowSet
+from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
 from ..values.columns import pack_column
 from ..values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES
 from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
@@ -54,40 +54,42 @@ class TreeSerializer(Serializer):
 
     @abstractmethod
     def unpack(self, body: bytes) -> Any:
-        """Return the tree, and nothing of other types; raise ValueError for bytes that hold none."""
+        """Return the tree, of those types alone; raise ValueError for bytes that hold none."""
 
     def dumps(
         self, value: Any, *, lower: Lower | None = None, roots: Sequence[str] = ("value",)
     ) -> Packed:
         """Pack ``value``; see Serializer."""
-        writer = _Writer(self, lower)
+        writer = _Writer(self.types, lower)
         try:
             try:
-                body = self.pack(writer.write(value, 0))
+                return Packed(self.pack(writer.write(value, 0)), tuple(writer.blobs))
             except _FAILURES as error:
-                raise explain(error, value, self.types, lower, roots) from error
+                explained = explain(error, value, self.types, lower, roots)
+                raise explained from explained.__cause__
         except HookFailed as failure:
-            raise failure.error from failure.error.__cause__
-        return Packed(body, tuple(writer.blobs))
+            raised = failure.error
+        raise raised
 
     def loads(self, body: bytes, blobs: Sequence[bytes] = (), *, lift: Lift | None = None) -> Any:
         """Unpack; see Serializer."""
         try:
-            return _TreeReader(self, blobs, lift).read(self.unpack(body), 0)
+            return _TreeReader(self.types, blobs, lift).read(self.unpack(body), 0)
         except HookFailed as failure:
-            raise failure.error from failure.error.__cause__
+            raised = failure.error
         except SerializationError:
             raise
         except _MALFORMED as error:
             raise SerializationError(f"malformed {self.name}: {error}") from error
+        raise raised
 
 
 # Writing -----------------------------------------------------------------------------------------
 
 
 class _Writer:
-    def __init__(self, serializer: Serializer, lower: Lower | None):
-        self.types = serializer.types
+    def __init__(self, types: TypeTable, lower: Lower | None):
+        self.types = types
         self.lower = lower
         self.blobs: list[bytes] = []
 
@@ -133,20 +135,19 @@ class _Writer:
         return {"$own": [value.name, self.write(value.content, 0)]}
 
     def ref(self, value: InstanceRef, _depth: int) -> Any:
-        return {"$ref": [value.model, self.write(value.pk, 0)]}
+        return {"$ref": [self.write(value.model, 0), self.write(value.pk, 0)]}
 
     def row(self, value: InstanceRow, _depth: int) -> Any:
-        values = [self.write(item, 1) for item in value.values]
-        return {
-            "$row": [value.model, self.write(value.pk, 0), list(value.names), values, value.text]
-        }
+        model, text = self.write(value.model, 0), self.write(value.text, 0)
+        names, values = self.items(value.names, 0), self.items(value.values, 0)
+        return {"$row": [model, self.write(value.pk, 0), names, values, text]}
 
     def row_set(self, value: RowSet, _depth: int) -> Any:
         columns = []
         for column in value.columns:
             kind, parts, *nulls = pack_column(column)
-            columns.append([kind, [self.write(part, 1) for part in parts], *nulls])
-        return {"$rows": [value.model, list(value.names), columns]}
+            columns.append([kind, self.items(parts, 0), *nulls])
+        return {"$rows": [self.write(value.model, 0), self.items(value.names, 0), columns]}
 
 
 def _looks_tagged(value: dict[str, Any]) -> bool:
@@ -213,8 +214,8 @@ _WRITE: dict[type[Any], Callable[[_Writer, Any, int], Any]] = {
 class _TreeReader:
     """``read`` takes apart what ``_Writer.write`` made; a tag's content may be anything at all."""
 
-    def __init__(self, serializer: Serializer, blobs: Sequence[bytes], lift: Lift | None):
-        self.types = serializer.types
+    def __init__(self, types: TypeTable, blobs: Sequence[bytes], lift: Lift | None):
+        self.types = types
         self.blobs = blobs
         self.lift = lift
 

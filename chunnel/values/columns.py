@@ -1,9 +1,9 @@
 """Columns of a row set as they travel: one tag for a column instead of one for each value.
 
 A column whose values are all of one of the types in ``_KINDS``, or None, becomes that kind's
-*parts*: lists of plain integers or texts, and binaries of one byte or of sixteen for each value.
-Everything in the loops is C code (``map`` over a method of the type), which is where the speed comes
-from; a hook for each value would cost several times more.
+*parts*: lists of integers, binaries of one byte or of sixteen for each value, a text. Nearly all
+the work is C code (``map`` over a method of the type), which is where the speed comes from; a hook
+for each value would cost several times more.
 
 Every other column is ``PLAIN``: a list of values, each with its own tag where it needs one. So a
 mixed column loses speed and nothing else.
@@ -24,6 +24,7 @@ from struct import unpack
 from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
+from .limits import MAX_DECIMAL_DIGITS
 from .numbers import DECIMAL_CONTEXT, decimal_from_text, decimal_to_text
 from .zones import zone_from, zone_of
 
@@ -57,7 +58,10 @@ def pack_column(column: Sequence[Any]) -> list[Any]:
 
 
 def unpack_column(wire: Any) -> list[Any]:
-    """Return the column's values; raise ValueError, TypeError or OverflowError if it is malformed."""
+    """Return the column's values.
+
+    Raise ValueError, TypeError or OverflowError if the column is malformed.
+    """
     if type(wire) is not list or not 2 <= len(wire) <= 3:
         raise ValueError("a column is not made of a kind, parts and nulls")
     name, parts = wire[0], wire[1]
@@ -96,35 +100,38 @@ def _of_equal_length(parts: Iterable[Any]) -> None:
 
 
 def _numbers(part: Any) -> Sequence[int]:
-    """Return a part that must be a list of integers, or a binary, which is one of small integers."""
+    """Return a part that must be a list of integers, or a binary: a list of small ones."""
     if type(part) is bytes or (type(part) is list and set(map(type, part)) <= {int}):
-        return part  # type: ignore[no-any-return]
+        return part
     raise ValueError("a part of a column is not a list of integers")
 
 
 def _pack_decimals(values: Sequence[Decimal]) -> list[Any]:
-    texts = list(map(str, values))
-    if max(map(len, texts)) > _LONG_DECIMAL or "E" in "".join(texts):
-        texts = list(map(decimal_to_text, values))
-    return texts
-
-
-# Without an exponent, so many digits and zeros are surely within the limits.
-_LONG_DECIMAL = 64
+    joined = " ".join(map(str, values))
+    if len(joined) > MAX_DECIMAL_DIGITS or "E" in joined:
+        for value in values:
+            decimal_to_text(value)
+    return [joined]
 
 
 def _unpack_decimals(parts: list[Any]) -> list[Any]:
-    if set(map(type, parts)) == {str} and max(map(len, parts)) <= _LONG_DECIMAL:
-        joined = "".join(parts)
-        if "E" not in joined and "e" not in joined:
-            try:
-                return list(map(Decimal, parts, repeat(DECIMAL_CONTEXT)))
-            except DecimalException as error:
-                raise ValueError("a column of decimals holds a text that is none") from error
-    return list(map(decimal_from_text, parts))
+    (joined,) = parts
+    if type(joined) is not str:
+        raise ValueError("a column of decimals is not a text")
+    texts = joined.split(" ")
+    if len(joined) > MAX_DECIMAL_DIGITS or "E" in joined or "e" in joined:
+        return list(map(decimal_from_text, texts))
+    try:
+        return list(map(Decimal, texts, repeat(DECIMAL_CONTEXT)))
+    except DecimalException as error:
+        raise ValueError("a column of decimals holds a text that is none") from error
 
 
-_CLOCK = attrgetter("year", "month", "day", "hour", "minute", "second", "microsecond")
+_ZONE = attrgetter("tzinfo")
+_FOLD = attrgetter("fold")
+_YEAR = attrgetter("year")
+_MONTH_TO_SECOND = tuple(map(attrgetter, ("month", "day", "hour", "minute", "second")))
+_MICROSECOND = attrgetter("microsecond")
 
 
 def _pack_datetimes(values: Sequence[dt.datetime]) -> list[Any] | None:
@@ -135,13 +142,8 @@ def _pack_datetimes(values: Sequence[dt.datetime]) -> list[Any] | None:
     zone = zone_of(values[0])
     if type(zone) is int and type(values[0].tzinfo) is not dt.timezone:
         return None  # a zone of an unknown kind: its offset may change from value to value
-    years, months, days, hours, minutes, seconds, micros = zip(*map(_CLOCK, values), strict=True)
-    small = map(bytes, (months, days, hours, minutes, seconds))
-    return [zone, list(years), *small, list(micros)]
-
-
-_ZONE = attrgetter("tzinfo")
-_FOLD = attrgetter("fold")
+    small = [bytes(map(part, values)) for part in _MONTH_TO_SECOND]
+    return [zone, list(map(_YEAR, values)), *small, list(map(_MICROSECOND, values))]
 
 
 def _unpack_datetimes(parts: list[Any]) -> list[Any]:
@@ -179,11 +181,8 @@ def _unpack_timedeltas(parts: list[Any]) -> list[Any]:
     return list(map(dt.timedelta, _numbers(days), _numbers(seconds), _numbers(micros)))
 
 
-_INT = attrgetter("int")
-
-
 def _pack_uuids(values: Sequence[UUID]) -> list[Any]:
-    return [b"".join(map(int.to_bytes, map(_INT, values), repeat(16), repeat("big")))]
+    return [b"".join([value.int.to_bytes(16, "big") for value in values])]
 
 
 def _unpack_uuids(parts: list[Any]) -> list[Any]:
@@ -193,12 +192,13 @@ def _unpack_uuids(parts: list[Any]) -> list[Any]:
     count = len(data) // 16
     # UUID's constructor is Python code that costs six times this; the slots it fills are these two.
     found: list[UUID] = list(map(UUID.__new__, repeat(UUID, count)))
-    numbers = map(int.from_bytes, unpack("16s" * count, data), repeat("big"))
+    numbers = map(_from_bytes, unpack("16s" * count, data), repeat("big"))
     _run(map(_SET_INT, found, numbers))
     _run(map(_SET_SAFETY, found, repeat(SafeUUID.unknown)))
     return found
 
 
+_from_bytes: Callable[[bytes, Any], int] = int.from_bytes
 _SET_INT = vars(UUID)["int"].__set__
 _SET_SAFETY = vars(UUID)["is_safe"].__set__
 

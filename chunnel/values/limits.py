@@ -1,4 +1,4 @@
-"""Limits of what travels, each with its reason. Both peers keep them, so that neither sends in vain."""
+"""Limits of what travels, each with its reason; both peers keep them."""
 
 from __future__ import annotations
 

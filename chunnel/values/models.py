@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-
 PK_COLUMN = "pk"
 TEXT_COLUMN = "__str__"
 

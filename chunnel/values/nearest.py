@@ -32,7 +32,7 @@ class Own(NamedTuple):
 
 
 class HookFailed(Exception):
-    """Carries what ``lower`` or ``lift`` raised through a serializer, to be raised again as it was."""
+    """Carries what ``lower`` or ``lift`` raised through a serializer, to be raised as it was."""
 
     def __init__(self, error: Exception):
         super().__init__(error)

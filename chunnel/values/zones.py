@@ -29,6 +29,7 @@ def zone_of(moment: dt.datetime | dt.time) -> Zone:
     if zone is None:
         return None
     if type(zone) is ZoneInfo and zone.key is not None:
+        _zone_named(zone.key)
         return zone.key
     offset = moment.utcoffset()
     if offset is None:
