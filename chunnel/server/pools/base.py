@@ -19,6 +19,7 @@ been started by then is answered BUSY; what is still running is abandoned, and i
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
@@ -30,6 +31,10 @@ Stuck: TypeAlias = Callable[[Sequence[str]], None]
 
 #: Coroutines under way at once in a process: they cost memory, not threads.
 COROUTINES = 1000
+
+#: Seconds past its deadline after which a call counts as stuck (option "stuck_after"): long enough
+#: for a slow database, short against the age at which a human restarts the server.
+STUCK_AFTER = 10.0
 
 #: Exit codes of a worker whose ``run`` raised, from sysexits.h; the parent restarts it.
 EXIT_BROKEN = 70  # anything but PoolStuck: the pool itself failed (EX_SOFTWARE)
@@ -164,6 +169,17 @@ class Pool(ABC):
         For any thread and for signal handlers; returns at once. A second call may only shorten the
         grace.
         """
+
+
+def all_stuck(jobs: Sequence[Job | None], after: float) -> list[str]:
+    """Return the names of ``jobs``, provided all are ``after`` seconds past their deadlines."""
+    limit = time.monotonic() - after
+    names = []
+    for job in jobs:
+        if job is None or job.deadline is None or job.deadline > limit:
+            return []
+        names.append(job.name)
+    return names
 
 
 def perform(job: Job, source: Source) -> None:

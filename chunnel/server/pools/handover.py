@@ -49,7 +49,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from .base import COROUTINES, Job, Pool, PoolStuck, complain, end_thread, perform
+from .base import (
+    COROUTINES,
+    STUCK_AFTER,
+    Job,
+    Pool,
+    PoolStuck,
+    all_stuck,
+    complain,
+    end_thread,
+    perform,
+)
 from .loop import LoopThread, threads_are_patched
 from .placement import TICK, Habit, Placement
 from .streams import StreamThreads
@@ -61,10 +71,6 @@ QUIET: Final = 20
 
 #: Seconds between two looks at deadlines, and the longest doze.
 LOOK: Final = 1.0
-
-#: Seconds past its deadline after which a call counts as stuck (option "stuck_after"): long enough
-#: for a slow database, short against the age at which a human restarts the server.
-STUCK_AFTER: Final = 10.0
 
 #: Beside threads that compute, each switch of threads costs up to this (option "switch_interval").
 #: Python's own 5 ms would make every answer wait that long.
@@ -402,7 +408,7 @@ class HandoverPool(Pool):
                 quiet += 1
             if now - looked >= LOOK:
                 looked = now
-                if self._all_stuck(now):
+                if self._all_stuck():
                     return
             if quiet < QUIET or self._phase:
                 time.sleep(self._tick)
@@ -450,17 +456,14 @@ class HandoverPool(Pool):
         if gate is not None:
             gate.release()
 
-    def _all_stuck(self, now: float) -> bool:
+    def _all_stuck(self) -> bool:
         """Return whether every thread but the reader is stuck; say so to all who must know."""
         with self._lock:
             if self._idle or self._waking is not None or self._phase:
                 return False
             busy = [worker.job for worker in self._workers if worker is not self._reader]
-        names = []
-        for job in busy:
-            if job is None or job.deadline is None or now - job.deadline < self._stuck_after:
-                return False
-            names.append(job.name)
+        if not (names := all_stuck(busy, self._stuck_after)):
+            return False
         logger.critical("all threads are stuck past their calls' deadlines\n%s", self._stacks())
         self._stuck = names
         if self.on_stuck is not None:

@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -31,48 +32,55 @@ class LoopThread:
     """
 
     def __init__(self, source: Source, limit: int, on_thread_end: Callable[[], None] | None = None):
-        self._on_thread_end = on_thread_end
         self._source = source
         self._limit = limit
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_thread_end = on_thread_end
+        self._inbox: deque[Job] = deque()
         self._tasks: set[asyncio.Task[None]] = set()  # the loop's thread only
-        self._started = 0  # written by who calls start()
+        self._begun = 0  # written by who calls start()
         self._ended = 0  # written by the loop's thread
-        self._alive = False
+        self._running = False  # False again as the thread's last act
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
 
     @property
     def active(self) -> int:
         """How many jobs are under way."""
-        return self._started - self._ended
+        return self._begun - self._ended
 
     def start(self, job: Job) -> bool:
         """Start ``job``; return False where there is no room, and then it was not started."""
-        if self.active >= self._limit:
+        if self.active >= self._limit or self._closing:
             return False
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._alive = True
+        self._begun += 1
+        self._inbox.append(job)
+        if not self._running:
+            self._running = True
             _start_real_thread(self._main, "chunnel-loop")
-        self._started += 1
-        self._loop.call_soon_threadsafe(self._begin, job)
+        elif self._loop is not None:  # else the thread, just starting, will look into the inbox
+            self._loop.call_soon_threadsafe(self._look)
         return True
 
     def close(self) -> None:
         """Cancel what is under way, let it clean up for a moment, end the thread."""
-        if self._loop is None or not self._alive:
-            return
+        self._closing = True
         deadline = time.monotonic() + 2 * FAREWELL
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        while self._alive and time.monotonic() < deadline:
+        told = False
+        while self._running:
+            if self._loop is not None and not told:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                told = True
+            if time.monotonic() > deadline:
+                logger.warning("a coroutine blocks the event loop; it is abandoned")
+                return
             time.sleep(0.001)
-        if self._alive:
-            logger.warning("a coroutine blocks the event loop; it is abandoned")
 
-    def _begin(self, job: Job) -> None:
+    def _look(self) -> None:
         assert self._loop is not None
-        task = self._loop.create_task(self._perform(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        while self._inbox:
+            task = self._loop.create_task(self._perform(self._inbox.popleft()))
+            self._tasks.add(task)
+            task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -89,10 +97,11 @@ class LoopThread:
             complain(job)
 
     def _main(self) -> None:
-        loop = self._loop
-        assert loop is not None
+        loop = _new_event_loop()
         asyncio.set_event_loop(loop)
+        self._loop = loop  # first this, then a look into the inbox; start() does the reverse
         try:
+            self._look()
             loop.run_forever()
             loop.run_until_complete(self._wind_up())
             loop.run_until_complete(loop.shutdown_asyncgens())
@@ -101,7 +110,7 @@ class LoopThread:
             asyncio.set_event_loop(None)
             loop.close()
             end_thread(self._on_thread_end)
-            self._alive = False
+            self._running = False
 
     async def _wind_up(self) -> None:
         if self._tasks:
@@ -114,6 +123,15 @@ def threads_are_patched() -> bool:
     """Return whether gevent has replaced the threads of this process by greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    if threads_are_patched():
+        # gevent's selector would wait in a hub of this thread that nothing ever wakes
+        from gevent.monkey import get_original
+
+        return asyncio.SelectorEventLoop(get_original("selectors", "DefaultSelector")())
+    return asyncio.new_event_loop()
 
 
 def _start_real_thread(target: Callable[[], Any], name: str) -> None:
