@@ -1,0 +1,362 @@
+"""The dispatcher: from a CALL to a job, and what all jobs share.
+
+It looks names up in the registry, by exact match, and nowhere else. It reads no socket: who drives
+it passes calls in (``job``), hands on what concerns calls under way (``grant``, ``cancel``,
+``peer_lost``), and is told what to send through ``post`` and through the replies of jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
+
+from .. import __version__, middleware
+from ..exceptions import SerializationError
+from ..plans import QueryLimits
+from ..protocol.limits import DEFAULT_LIMITS, MAX_HOPS
+from ..protocol.messages import Call, Credit, Failure, FailureCode
+from ..registry import Entry, Place, Registry, build_schema
+from ..registry.shapes import is_wrong_call, shape_of
+from ..schema import Schema, schema_to_wire
+from ..serializers import Serializer, load
+from ..values import InstanceRef, TypeTable
+from . import orm
+from .failures import Refusal, failure_for, is_answer
+from .jobs import CoroutineJob, Reply, ServedJob
+from .lowering import Lowering
+from .outflow import Outflow
+from .streaming import AsyncStreamJob, Flusher, StreamJob
+
+if TYPE_CHECKING:
+    from ..conf import ServerSettings
+    from ..middleware import Request
+
+logger = logging.getLogger("chunnel.server.calls")
+
+BUILTIN_LABEL = "chunnel"
+
+_KNOWN_FLAGS: frozenset[str] = frozenset()  # metadata keys with "!" that this server understands
+_JOBS: dict[str, type[ServedJob]] = {
+    "call": ServedJob,
+    "stream": StreamJob,
+    "coroutine": CoroutineJob,
+    "async_stream": AsyncStreamJob,
+}
+
+
+class Dispatcher:
+    """What a server process does with calls.
+
+    ``post`` takes a Reply from any thread. ``borrowed``: jobs run in their callers' threads.
+    ``status`` adds to what ``chunnel.status`` tells.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: ServerSettings,
+        *,
+        post: Callable[[Reply], None],
+        borrowed: bool = False,
+        instance: str = "",
+        status: Callable[[], dict[str, Any]] | None = None,
+        max_message: int = DEFAULT_LIMITS.max_message,
+    ):
+        self.registry = registry
+        self.project = settings.name
+        self.instance = instance
+        self.post = post
+        self.borrowed = borrowed
+        self.max_message = max_message - 4096  # the control frame and the values' own frames
+        types = TypeTable(settings.types)
+        self.serializers: Mapping[str, Serializer] = {
+            cls.name: cls(types) for cls in map(load, settings.serializers)
+        }
+        self.limits = QueryLimits.from_settings(settings.limits)
+        self.lower = Lowering(registry)
+        self.flusher = Flusher()
+        self.calls = 0
+        self.failures = 0
+        self._show = settings.expose_tracebacks
+        self._open: dict[tuple[bytes, bytes], ServedJob | Outflow] = {}
+        self._started = time.monotonic()
+        self._workers = settings.workers
+        self._more_status = status
+        self._schema: tuple[int, Schema] | None = None
+        self._builtins = {
+            each.name: each
+            for each in (
+                _builtin("schema", self._tell_schema),
+                _builtin("status", self._tell_status),
+            )
+        }
+        factories = middleware.load(settings.middleware)
+        self.handle: Callable[[Request], Any] = middleware.chain(factories, self._invoke)
+        self.handle_async: Callable[[Request], Any] = middleware.async_chain(
+            factories, self._invoke_async
+        )
+
+    # For the driver of the link
+
+    def job(self, peer: bytes, call: Call) -> ServedJob:
+        """Return the job for a call, ready to run or to be refused."""
+        entry = self.registry.find(call.name)
+        if entry is None:
+            entry = self._builtins.get(call.name)
+        elif not entry.callable:
+            entry = None
+        job = _JOBS["call" if entry is None else entry.style](self, peer, call, entry)
+        self._open[peer, call.call_id] = job
+        return job
+
+    def grant(self, peer: bytes, call_id: bytes, credit: Credit) -> None:
+        """Pass on credit for a call; one that is over is none of ours."""
+        job = self._open.get((peer, call_id))
+        if job is not None:
+            job.grant(credit)
+
+    def cancel(self, peer: bytes, call_id: bytes, reason: str = "") -> None:
+        """Pass on that the caller no longer wants the answer."""
+        job = self._open.get((peer, call_id))
+        if job is not None:
+            job.cancel(reason)
+
+    def peer_lost(self, peer: bytes) -> None:
+        """Cancel whatever a peer that is gone had asked for."""
+        for key, job in list(self._open.items()):
+            if key[0] == peer:
+                job.cancel("the caller is gone")
+
+    def start(self, reply: Reply, send: Callable[[bytes, Any], None]) -> None:
+        """Begin a large answer. For the owner of the link, which ``send`` belongs to."""
+        outflow = reply.answer
+        assert isinstance(outflow, Outflow)
+        key = (reply.peer, outflow.call_id)
+        self._open[key] = outflow
+        outflow.start(send, lambda: self._forget(key))
+
+    @property
+    def open(self) -> int:
+        """How many calls are under way."""
+        return len(self._open)
+
+    def close_all(self) -> None:
+        """End what the dispatcher itself keeps running."""
+        self.flusher.close()
+
+    # What the server tells of itself
+
+    @property
+    def schema(self) -> Schema:
+        """The description of what is exposed now."""
+        size = len(self.registry)
+        if self._schema is None or self._schema[0] != size:
+            self._schema = (size, build_schema(self.registry, self.project))
+        return self._schema[1]
+
+    def _tell_schema(self) -> list[Any]:
+        return schema_to_wire(self.schema)
+
+    def _tell_status(self) -> dict[str, Any]:
+        more = self._more_status() if self._more_status is not None else {}
+        return {
+            "project": self.project,
+            "instance": self.instance,
+            "version": __version__,
+            "workers": self._workers,
+            "uptime": time.monotonic() - self._started,
+            "calls": self.calls,
+            "failures": self.failures,
+            "open": len(self._open),
+            "fingerprint": self.schema.fingerprint,
+            **more,
+        }
+
+    # For jobs
+
+    def close(self, job: ServedJob) -> None:
+        """Forget a call that is over."""
+        self._open.pop((job.peer, job.call.call_id), None)
+
+    def _forget(self, key: tuple[bytes, bytes]) -> None:
+        self._open.pop(key, None)
+
+    def judge_metadata(self, meta: Mapping[str, Any]) -> None:
+        """Raise the refusal if a call's metadata forbids to execute it."""
+        for key in meta:
+            if key[:1] == "!" and key not in _KNOWN_FLAGS:
+                raise Refusal(
+                    FailureCode.REFUSED,
+                    f"The call demands {key[:100]!r}, which this server does not understand.",
+                )
+        hops = meta.get("hops")
+        if hops is None:
+            return
+        if not isinstance(hops, list | tuple) or not all(type(hop) is str for hop in hops):
+            raise Refusal(FailureCode.MALFORMED, "The hops of the call are not a list of names.")
+        if len(hops) > MAX_HOPS:
+            chain = " → ".join([*hops, self.project])
+            raise Refusal(
+                FailureCode.REFUSED,
+                f"The call came through more than {MAX_HOPS} projects: {chain}.",
+            )
+
+    def unknown_serializer(self, name: str) -> Refusal:
+        known = ", ".join(self.serializers)
+        return Refusal(
+            FailureCode.REFUSED, f"This server takes no {name[:60]!r}; its serializers are {known}."
+        )
+
+    def unknown_name(self, name: str) -> Refusal:
+        return Refusal(FailureCode.NOT_EXPOSED, f"Nothing is exposed as {name[:200]!r}.")
+
+    def arguments(
+        self, serializer: Serializer, call: Call
+    ) -> tuple[list[Any], dict[str, Any], bool]:
+        """Unpack a call's arguments; say as well whether references are among them."""
+        seen: list[InstanceRef] = []
+
+        def lift(value: Any) -> Any:
+            if type(value) is InstanceRef:
+                seen.append(value)
+            return value
+
+        try:
+            args, kwargs = serializer.loads(call.body, call.blobs, lift=lift)
+        except (SerializationError, TypeError, ValueError) as error:
+            raise Refusal(
+                FailureCode.MALFORMED, f"The arguments cannot be read: {error}"
+            ) from error
+        if type(args) is not list or type(kwargs) is not dict:
+            raise Refusal(FailureCode.MALFORMED, "The arguments are not a list and a dict.")
+        return args, kwargs, bool(seen)
+
+    def failure(self, error: BaseException, job: ServedJob, *, began: bool) -> Failure:
+        """Return the Failure that tells a job's caller of ``error``."""
+        show = self._show
+        return failure_for(
+            error,
+            job.call.call_id,
+            job.served,
+            registry=self.registry,
+            serializer=job.serializer,
+            project=self.project,
+            show=bool(django_settings.DEBUG) if show is None else show,
+            began=began,
+        )
+
+    def note(self, job: ServedJob, error: BaseException | None) -> None:
+        """Count a call that ended, and log it."""
+        self.calls += 1
+        if error is None:
+            if logger.isEnabledFor(logging.INFO):
+                logger.info("%s", self._line(job, "ok"))
+            return
+        self.failures += 1
+        if isinstance(error, Refusal):
+            logger.warning("%s", self._line(job, f"{error.code.name}: {error}"))
+        elif is_answer(error, self.registry):
+            logger.info("%s", self._line(job, f"raised {type(error).__qualname__}"))
+        else:
+            text = self._line(job, f"raised {type(error).__qualname__}")
+            logger.error("%s", text, exc_info=error)
+
+    def _line(self, job: ServedJob, outcome: str) -> str:
+        elapsed = (time.monotonic() - job.arrived) * 1000
+        caller = f" from {job.served.project}" if job.served.project else ""
+        return f"{job.call.name[:200]} {elapsed:.1f} ms{caller} (call {job.served.id}) {outcome}"
+
+    # The innermost handlers, which middleware stands around
+
+    def _invoke(self, request: Request) -> Any:
+        entry: Entry = request.target
+        if entry.kind == "function":
+            args, kwargs = request.args, request.kwargs
+            _check(entry, args, kwargs)
+            if request.has_refs:
+                args, kwargs = self._resolve(request, args, kwargs)
+            request.began = True
+            return _call(entry, entry.target, args, kwargs)
+        return self._invoke_other(entry, request)
+
+    def _invoke_other(self, entry: Entry, request: Request) -> Any:
+        assert request.call is not None
+        args = list(request.args)
+        if entry.kind == "query":
+            if request.kwargs:
+                raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes no keywords.")
+            request.began = True
+            return orm.query(entry, args, request.call, self.limits, self.registry)
+        if entry.kind == "builtin":
+            _check(entry, args, request.kwargs)
+            return entry.target()
+        if not args:
+            raise Refusal(FailureCode.MALFORMED, f"{entry.name} lacks what it is called on.")
+        first, rest = args[0], args[1:]
+        _check(entry, [None, *rest], request.kwargs)
+        rest, kwargs = self._resolve(request, rest, request.kwargs)
+        if entry.kind == "manager":
+            manager = orm.manager_queryset(entry, first, request.call, self.limits, self.registry)
+            request.began = True
+            return getattr(manager, entry.attribute)(*rest, **kwargs)
+        subject = orm.subject(entry, first, request.call, self.registry)
+        request.began = True
+        result = getattr(subject.instance, entry.attribute)(*rest, **kwargs)
+        return result if entry.style == "stream" else [result, subject.changed()]
+
+    async def _invoke_async(self, request: Request) -> Any:
+        entry: Entry = request.target
+        args, kwargs = request.args, request.kwargs
+        _check(entry, args, kwargs)
+        if request.has_refs:
+            args, kwargs = await sync_to_async(self._resolve)(request, args, kwargs)
+        request.began = True
+        made = entry.target(*args, **kwargs)
+        return await made if entry.style == "coroutine" else made
+
+    def _resolve(
+        self, request: Request, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        if not request.has_refs:
+            return args, kwargs
+        assert request.call is not None
+        return orm.resolve(list(args), kwargs, request.call, self.registry)
+
+
+def _check(entry: Entry, args: Any, kwargs: dict[str, Any]) -> None:
+    """Raise the refusal, in Python's own words, if the arguments do not fit."""
+    check = entry.shape.check
+    if check is not None:
+        try:
+            check(*args, **kwargs)
+        except TypeError as error:
+            raise Refusal(FailureCode.WRONG_ARGUMENTS, str(error)) from None
+
+
+def _call(entry: Entry, target: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    if entry.shape.check is not None:
+        return target(*args, **kwargs)
+    try:
+        return target(*args, **kwargs)
+    except TypeError as error:
+        if is_wrong_call(entry.shape, error, args, kwargs):
+            raise Refusal(FailureCode.WRONG_ARGUMENTS, str(error)) from None
+        raise
+
+
+def _builtin(name: str, target: Callable[[], Any]) -> Entry:
+    return Entry(
+        name=f"{BUILTIN_LABEL}.{name}",
+        label=BUILTIN_LABEL,
+        kind="builtin",
+        target=target,
+        place=Place(__file__, 1),
+        shape=shape_of(target),
+        effect="read",
+        attribute=name,
+    )

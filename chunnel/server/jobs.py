@@ -1,0 +1,304 @@
+"""Jobs: one call each, from its arguments to its answer.
+
+The life of a call, in every style: it is admitted (metadata, deadline, serializer, a name that
+exists), its arguments are unpacked, middleware lets it pass, the shape judges the arguments,
+references become instances, the function runs, the result is packed. Whatever goes wrong on the way
+becomes a Failure; a job never raises.
+
+A job is made by the thread that reads the link and runs in the thread, or on the loop, that the pool
+chooses. ``cancel`` and ``grant`` are called by the reader while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import transaction
+
+from ..context import ServedCall, _current
+from ..middleware import Request
+from ..protocol.messages import (
+    NO_METADATA,
+    Busy,
+    Call,
+    Chunk,
+    Credit,
+    Failure,
+    FailureCode,
+    Message,
+    Result,
+)
+from ..serializers import Packed, Serializer
+from ..signals import call_finished, call_started
+from . import hygiene, orm
+from .failures import Refusal
+from .lowering import slices
+from .outflow import WHOLE, Outflow, parts
+
+if TYPE_CHECKING:
+    from ..registry import Entry
+    from .dispatcher import Dispatcher
+    from .pools.base import Style
+
+NOBODY = "?"  # the name under which calls to unknown names are placed: one for all of them
+
+
+class Reply(NamedTuple):
+    """What the link's owner is to send."""
+
+    peer: bytes
+    answer: Message | Outflow
+
+
+class ServedJob:
+    """A call to a plain function: one answer."""
+
+    style: Style = "call"
+
+    __slots__ = (
+        "arrived",
+        "blocking",
+        "call",
+        "deadline",
+        "dispatcher",
+        "entry",
+        "name",
+        "peer",
+        "request",
+        "serializer",
+        "served",
+    )
+
+    def __init__(self, dispatcher: Dispatcher, peer: bytes, call: Call, entry: Entry | None):
+        self.dispatcher = dispatcher
+        self.peer = peer
+        self.call = call
+        self.entry = entry
+        self.arrived = now = time.monotonic()
+        self.request: Request | None = None
+        self.serializer: Serializer | None = dispatcher.serializers.get(call.serializer)
+        meta = call.meta
+        remaining = meta.get("remaining")
+        self.deadline = now + remaining / 1000 if type(remaining) is int else None
+        if entry is None:
+            self.name, self.blocking = NOBODY, False
+        else:
+            self.name, self.blocking = entry.name, entry.blocking
+        hops = meta.get("hops") or ()
+        self.served = ServedCall(
+            call.call_id.hex(),
+            call.name,
+            peer.hex(),
+            hops[-1] if hops and type(hops[-1]) is str else "",
+            self.deadline,
+            tuple(hops) if type(hops) is list or type(hops) is tuple else (),
+            {} if meta is NO_METADATA else dict(meta),
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.call.name} {self.served.id}>"
+
+    # For the pool
+
+    def run(self) -> Reply | None:
+        """Run in this thread; see the pool's contract."""
+        base = hygiene.base()
+        return base.context.copy().run(self._serve, base)
+
+    async def run_async(self) -> Reply | None:
+        """Only calls of style "async" run on the loop."""
+        raise NotImplementedError
+
+    def refuse(self, message: str) -> Reply:
+        """Return the BUSY that says that this call was not executed."""
+        self.dispatcher.close(self)
+        return Reply(self.peer, Busy(self.call.call_id, message))
+
+    # For the reader of the link
+
+    def cancel(self, reason: str = "") -> None:  # noqa: ARG002 - streams tell it
+        """Note that nobody wants the answer: a call that did not begin will not."""
+        self.served.cancelled = True
+
+    def grant(self, credit: Credit) -> None:
+        """Take note of more credit."""
+
+    # The life of the call
+
+    def _serve(self, base: hygiene.Base) -> Reply | None:
+        dispatcher = self.dispatcher
+        _current.set(self.served)
+        own = not dispatcher.borrowed
+        if own:
+            hygiene.before()
+        try:
+            self._announce()
+            try:
+                answer = self._answer()
+                error: BaseException | None = None
+            except BaseException as caught:  # noqa: BLE001 - whatever it is, it is the caller's
+                error = caught
+                answer = self._failed(caught)
+            return self._finished(answer, error)
+        finally:
+            if own:
+                hygiene.after(base)
+
+    def _announce(self) -> None:
+        if call_started.receivers:
+            call_started.send_robust(sender=self.call.name, call=self.served)
+
+    def _answer(self) -> Message | Outflow:
+        request = self._admit()
+        entry = request.target
+        if entry.atomic:
+            with transaction.atomic(using=None if entry.atomic is True else entry.atomic):
+                return self._pack(self.dispatcher.handle(request))
+        return self._pack(self.dispatcher.handle(request))
+
+    def _admit(self) -> Request:
+        """Return the request, or raise what keeps the call from being executed."""
+        call, dispatcher = self.call, self.dispatcher
+        if call.meta:
+            dispatcher.judge_metadata(call.meta)
+        if self.served.cancelled:
+            raise Refusal(FailureCode.CANCELLED, "The call was cancelled before it began.")
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise Refusal(FailureCode.EXPIRED, "The call's time was over before it began.")
+        serializer = self.serializer
+        if serializer is None:
+            raise dispatcher.unknown_serializer(call.serializer)
+        entry = self.entry
+        if entry is None:
+            raise dispatcher.unknown_name(call.name)
+        if call.input:
+            raise Refusal(FailureCode.REFUSED, f"{call.name} takes no stream.")
+        args, kwargs, refs = dispatcher.arguments(serializer, call)
+        request = Request(
+            entry.name, args, kwargs, call=self.served, effect=entry.effect, target=entry
+        )
+        request.has_refs = refs
+        self.request = request
+        return request
+
+    def _pack(self, value: Any) -> Message | Outflow:
+        if type(value) is orm.Batches:
+            return self._row_chunks(value)
+        packed = self._dump(value)
+        return self._packed(packed)
+
+    def _dump(self, value: Any) -> Packed:
+        assert self.serializer is not None
+        return self.serializer.dumps(value, lower=self.dispatcher.lower, roots=("result",))
+
+    def _packed(self, packed: Packed) -> Message | Outflow:
+        body, blobs = packed
+        if len(body) + sum(map(len, blobs)) <= WHOLE:
+            return Result(self.call.call_id, body, blobs)
+        most = self.dispatcher.max_message
+        for blob in blobs:
+            if len(blob) > most:
+                raise Refusal(
+                    FailureCode.UNSERIALIZABLE,
+                    f"The result holds a binary of {len(blob)} bytes, and one message at most "
+                    f"{most}; return it in pieces, as a stream.",
+                )
+        return Outflow(self.peer, self.call, parts(self.call.call_id, body, blobs), part=True)
+
+    def _row_chunks(self, batches: orm.Batches) -> Outflow:
+        call_id = self.call.call_id
+        chunks = []
+        for batch in slices(batches.whole, batches.size):
+            body, blobs = self._dump(batch)
+            chunks.append(Chunk(call_id, len(batch.columns[0]), body, blobs))
+        return Outflow(self.peer, self.call, chunks, part=False)
+
+    def _failed(self, error: BaseException) -> Failure:
+        began = self.request is not None and self.request.began
+        return self.dispatcher.failure(error, self, began=began)
+
+    def _finished(
+        self, answer: Message | Outflow | None, error: BaseException | None
+    ) -> Reply | None:
+        """Tell who wants to know, forget the call, and return what is to be sent."""
+        dispatcher = self.dispatcher
+        if call_finished.receivers:
+            outcome = "result" if error is None else "failure"
+            if self.served.cancelled and error is not None:
+                outcome = "cancelled"
+            call_finished.send_robust(
+                sender=self.call.name,
+                call=self.served,
+                outcome=outcome,
+                exception=error,
+                elapsed=time.monotonic() - self.arrived,
+            )
+        dispatcher.note(self, error)
+        if type(answer) is not Outflow:  # that one is over when its last chunk has left
+            dispatcher.close(self)
+        return None if answer is None else Reply(self.peer, answer)
+
+
+class CoroutineJob(ServedJob):
+    """A call to a coroutine function: one answer, made on the pool's loop."""
+
+    style: Style = "async"
+
+    __slots__ = ("_loop", "_task")
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def cancel(self, reason: str = "") -> None:  # noqa: ARG002
+        self.served.cancelled = True
+        if self._loop is not None and self._task is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def run_async(self) -> Reply | None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        hygiene.enter_task(hygiene.base())
+        _current.set(self.served)
+        self._announce()
+        error: BaseException | None = None
+        answer: Message | Outflow | None
+        try:
+            answer = await self._answer_async()
+        except asyncio.CancelledError as caught:
+            if not self.served.cancelled:
+                self.dispatcher.close(self)
+                raise  # the pool is closing
+            error = Refusal(FailureCode.CANCELLED, "The call was cancelled.")
+            error.__cause__ = caught
+            answer = self._failed(error)
+        except BaseException as caught:  # noqa: BLE001 - SystemExit would end the loop
+            error = caught
+            answer = self._failed(caught)
+        await hygiene.tidy_elsewhere()
+        return self._finished(answer, error)
+
+    async def _answer_async(self) -> Message | Outflow | None:
+        request = self._admit()
+        left = self.served.remaining()
+        try:
+            async with asyncio.timeout(left) as scope:
+                value = await self.dispatcher.handle_async(request)
+                return await self._pack_async(value)
+        except TimeoutError:
+            if scope.expired():
+                raise Refusal(
+                    FailureCode.DEADLINE, "The call's time was over while it ran."
+                ) from None
+            raise
+
+    async def _pack_async(self, value: Any) -> Message | Outflow:
+        try:
+            return self._pack(value)
+        except SynchronousOnlyOperation:  # a queryset, say, that has to be evaluated
+            found: Message | Outflow = await sync_to_async(self._pack)(value)
+            return found

@@ -1,0 +1,121 @@
+"""From model things to values that travel.
+
+Only what is declared leaves: an instance becomes its key and its readable fields, a queryset becomes
+columns of them. What is not exposed does not travel at all; it is never reduced to something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model, QuerySet
+from django.db.models.query import ModelIterable
+
+from ..protocol.messages import FailureCode
+from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
+from .failures import Refusal
+
+if TYPE_CHECKING:
+    from ..registry import ExposedModel, Registry
+
+
+class Lowering:
+    """The ``lower`` that serializers ask for what they don't know."""
+
+    def __init__(self, registry: Registry):
+        self._registry = registry
+
+    def __call__(self, value: Any) -> Any:
+        """Return an InstanceRow, a RowSet or a list for ``value``; raise TypeError if it has none."""
+        if isinstance(value, Model):
+            return instance_row(self.exposed(type(value)), value)
+        if isinstance(value, QuerySet):
+            return self._queryset(value)
+        raise TypeError(f"{type(value).__qualname__} cannot travel")
+
+    def exposed(self, model: type[Model]) -> ExposedModel:
+        """Return how ``model``, or the nearest of its bases that is, is exposed."""
+        for cls in model.__mro__:
+            found = self._registry.model(cls)
+            if found is not None:
+                return found
+        raise TypeError(
+            f"the model {model._meta.label} is not exposed; register it, or return plain values"
+        )
+
+    def _queryset(self, queryset: QuerySet[Any]) -> Any:
+        plain = not issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
+        exposed = self.exposed(queryset.model)
+        if queryset._result_cache is None:  # noqa: SLF001
+            if not plain:
+                return rows(exposed, queryset)
+            queryset = queryset[: exposed.max_rows + 1]
+        found = list(queryset)
+        check_rows(exposed, len(found))
+        return found if plain else row_set(exposed, found)
+
+
+def instance_row(exposed: ExposedModel, instance: Model) -> InstanceRow:
+    """Return an instance as its key and its readable fields, without those that are deferred."""
+    names: tuple[str, ...] = exposed.names
+    attributes: tuple[str, ...] = exposed.attributes
+    missing = instance.get_deferred_fields()
+    if missing:
+        pairs = [pair for pair in zip(names, attributes, strict=True) if pair[1] not in missing]
+        names, attributes = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+    values = tuple(getattr(instance, attribute) for attribute in attributes)
+    text = str(instance) if exposed.shows_text else None
+    return InstanceRow(exposed.name, instance.pk, names, values, text)
+
+
+def rows(exposed: ExposedModel, queryset: QuerySet[Any]) -> RowSet:
+    """Evaluate a queryset of instances with one query; raise the refusal for too many rows.
+
+    Without texts no instance is ever made: the columns come from ``values_list``.
+    """
+    bounded = queryset[: exposed.max_rows + 1]
+    if exposed.shows_text:
+        found = list(bounded)
+        check_rows(exposed, len(found))
+        return row_set(exposed, found)
+    # Prefetching is for instances, of which there are none.
+    tuples = list(bounded.prefetch_related(None).values_list("pk", *exposed.attributes))
+    check_rows(exposed, len(tuples))
+    return columns(exposed.name, (PK_COLUMN, *exposed.names), tuples)
+
+
+def row_set(exposed: ExposedModel, instances: Sequence[Model]) -> RowSet:
+    """Return instances that are there already as columns."""
+    wanted = [*exposed.attributes]
+    found: list[Any] = [[instance.pk for instance in instances]]
+    found.extend(list(map(attrgetter(attribute), instances)) for attribute in wanted)
+    names = (PK_COLUMN, *exposed.names)
+    if exposed.shows_text:
+        names = (*names, TEXT_COLUMN)
+        found.append([str(instance) for instance in instances])
+    return RowSet(exposed.name, names, tuple(found))
+
+
+def columns(model: str | None, names: tuple[str, ...], tuples: Sequence[Iterable[Any]]) -> RowSet:
+    """Return rows as columns."""
+    found: tuple[Sequence[Any], ...] = tuple(zip(*tuples, strict=True))
+    return RowSet(model, names, found or tuple([] for _ in names))
+
+
+def slices(whole: RowSet, size: int) -> Iterable[RowSet]:
+    """Cut a row set into several of at most ``size`` rows."""
+    length = len(whole.columns[0]) if whole.columns else 0
+    for start in range(0, length, size):
+        cut = tuple(column[start : start + size] for column in whole.columns)
+        yield RowSet(whole.model, whole.names, cut)
+
+
+def check_rows(exposed: ExposedModel, count: int) -> None:
+    """Raise the refusal if there are more rows than one evaluation may return."""
+    if count > exposed.max_rows:
+        raise Refusal(
+            FailureCode.TOO_MANY_ROWS,
+            f"{exposed.name}: the query has more than {exposed.max_rows} rows; slice or filter it.",
+        )

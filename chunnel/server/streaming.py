@@ -1,0 +1,404 @@
+"""Streams: the items of a generator, batched into chunks under the caller's credit.
+
+The rules:
+
+* The first chunk is empty (OPEN): the call was accepted, and its timeout is over.
+* Items are gathered and leave together, first one, then more and more while they come fast. An item
+  that was gathered never waits long: where the generator is slow, a flusher sends what is there.
+* A dict or list is copied when it is yielded: a generator that yields one object again and again,
+  changed, means each state of it, though they are packed later.
+* Without credit nothing leaves and the generator rests. In a thread of its own the job waits, for
+  ``IDLE`` seconds at most; in a borrowed thread it returns, and the next grant goes on with it.
+* When nobody wants the rest the generator is closed, in the context in which it ran.
+* What was yielded before an exception arrives before the Failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..protocol.credit import Allowance
+from ..protocol.messages import Chunk, Credit, End, FailureCode, Message
+from . import hygiene
+from .failures import Refusal
+from .jobs import CoroutineJob, Reply, ServedJob
+
+if TYPE_CHECKING:
+    from .outflow import Outflow
+    from .pools.base import Style
+
+MOST_ITEMS = 500  # of one chunk: beyond it packing gains nothing
+CHUNK_BYTES = 64 * 1024  # what a chunk's body aims at
+PATIENCE = 0.01  # seconds an item may wait for company
+LINGER = 1.0  # seconds the flusher's thread stays without work
+IDLE = 300.0  # seconds a stream waits for credit before it is given up
+
+
+class Batch:
+    """Items that were yielded and not sent. Only list operations that are atomic touch ``items``.
+
+    ``guard`` is held where the allowance is changed, and never while something is packed: who grants
+    credit is the reader of the link.
+    """
+
+    __slots__ = ("allowance", "guard", "items", "job", "most", "since")
+
+    def __init__(self, job: ServedJob, guard: AbstractContextManager[Any]):
+        self.job = job
+        self.guard = guard
+        self.items: list[Any] = []
+        self.most = 1
+        self.since = 0.0  # when the oldest item began to wait, roughly; 0: none does
+        self.allowance = Allowance(job.call.credit)
+
+    def next_chunk(self) -> Chunk | None:
+        """Return a chunk of what credit there is for, taken off the batch; None without."""
+        job, allowance = self.job, self.allowance
+        count = min(len(self.items), allowance.items, self.most)
+        if count <= 0 or not allowance.covers(count, 1):
+            return None
+        assert job.serializer is not None
+        body, blobs = job.serializer.dumps(
+            self.items[:count], lower=job.dispatcher.lower, roots=("items",)
+        )
+        size = len(body) + sum(map(len, blobs))
+        if size > job.dispatcher.max_message:
+            if count > 1:
+                self.most = count // 2
+                return self.next_chunk()
+            raise Refusal(
+                FailureCode.UNSERIALIZABLE,
+                f"An item of the stream takes {size} bytes, and one message at most "
+                f"{job.dispatcher.max_message}.",
+            )
+        fitting = max(1, min(MOST_ITEMS, CHUNK_BYTES * count // max(size, 1)))
+        self.most = min(fitting, max(self.most, count * 2))
+        with self.guard:
+            allowance.spend(count, size)
+        del self.items[:count]
+        return Chunk(job.call.call_id, count, body, blobs)
+
+
+class StreamJob(ServedJob):
+    """A call to a generator function."""
+
+    style: Style = "stream"
+
+    __slots__ = (
+        "_batch",
+        "_broken",
+        "_context",
+        "_credited",
+        "_ending",
+        "_error",
+        "_iterator",
+        "_sending",
+    )
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._context: Context | None = None
+        self._credited = threading.Condition()
+        self._batch = Batch(self, self._credited)
+        self._sending = threading.Lock()  # held by who takes chunks off the batch
+        self._iterator: Iterator[Any] | None = None
+        self._ending: Message | Outflow | None = None
+        self._error: BaseException | None = None
+        self._broken: BaseException | None = None  # what the flusher could not send
+
+    def run(self) -> Reply | None:
+        self._context = hygiene.base().context.copy()
+        return self._context.run(self._serve, hygiene.base())
+
+    def cancel(self, reason: str = "") -> None:  # noqa: ARG002
+        with self._credited:
+            self.served.cancelled = True
+            self._credited.notify_all()
+        self._resume()
+
+    def grant(self, credit: Credit) -> None:
+        with self._credited:
+            self._batch.allowance.grant(credit)
+            self._credited.notify_all()
+        self._resume()
+
+    def _resume(self) -> None:
+        """Go on in this thread, if the job was borrowed one and left it."""
+        if not self.dispatcher.borrowed or self._iterator is None or self._context is None:
+            return
+        reply = self._context.run(self._go_on)
+        if reply is not None:
+            self._post(reply.answer)
+
+    # In the job's thread and context
+
+    def _serve(self, base: hygiene.Base) -> Reply | None:
+        if self.dispatcher.borrowed:
+            return super()._serve(base)
+        try:
+            return super()._serve(base)
+        finally:
+            self.dispatcher.flusher.remove(self)
+
+    def _answer(self) -> Message | Outflow:
+        request = self._admit()
+        self._iterator = iter(self.dispatcher.handle(request))
+        self._post(Chunk(self.call.call_id))
+        if not self.dispatcher.borrowed:
+            self.dispatcher.flusher.add(self)
+        return self._pump()  # type: ignore[return-value]
+
+    def _go_on(self) -> Reply | None:
+        """Return what ends the stream, or None if it rests again."""
+        try:
+            answer = self._pump()
+        except BaseException as caught:  # noqa: BLE001
+            self._error = caught
+            answer = self._failed(caught)
+        return self._finished(answer, self._error)
+
+    def _finished(
+        self, answer: Message | Outflow | None, error: BaseException | None
+    ) -> Reply | None:
+        if answer is None:  # it rests
+            return None
+        self._iterator = None
+        return super()._finished(answer, error or self._error)
+
+    def _pump(self) -> Message | Outflow | None:
+        """Gather and send until the end; return the last message, or None if it has to rest."""
+        batch = self._batch
+        while True:
+            if self.served.cancelled:
+                self._close()
+                raise Refusal(FailureCode.CANCELLED, "The stream was cancelled.")
+            if self._broken is not None:
+                self._close()
+                raise self._broken
+            if self._ending is None:
+                self._gather(batch.most - len(batch.items))
+            if batch.items and not self._send(wait=not self.dispatcher.borrowed):
+                if self.served.cancelled:
+                    continue
+                return None
+            if self._ending is not None and not batch.items:
+                return self._ending
+
+    def _gather(self, count: int) -> None:
+        """Take up to ``count`` items from the generator, or its end."""
+        assert self._iterator is not None
+        items, served, batch = self._batch.items, self.served, self._batch
+        taken = 0
+        try:
+            for item in islice(self._iterator, count):
+                kind = type(item)
+                if kind is dict or kind is list:
+                    item = item.copy()
+                if not batch.since:
+                    batch.since = time.monotonic()
+                items.append(item)
+                taken += 1
+                if served.cancelled:
+                    return
+        except BaseException as error:  # noqa: BLE001 - it comes after what was yielded
+            self._error = error
+            self._ending = self._failed(error)
+            return
+        if taken < count:
+            self._ending = End(self.call.call_id)
+
+    def _send(self, *, wait: bool) -> bool:
+        """Send all that was gathered; return False if the credit did not suffice."""
+        batch = self._batch
+        with self._sending:
+            while batch.items:
+                chunk = batch.next_chunk()
+                if chunk is not None:
+                    self._post(chunk)
+                    continue
+                if not wait:
+                    return False
+                with self._credited:
+                    credited = self._credited.wait_for(self._may_go_on, IDLE)
+                if self.served.cancelled:
+                    return False
+                if not credited:
+                    self._close()
+                    raise Refusal(
+                        FailureCode.DEADLINE,
+                        f"The stream got no credit for {IDLE:.0f} seconds.",
+                    )
+            batch.since = 0.0
+        return True
+
+    def _may_go_on(self) -> bool:
+        allowance = self._batch.allowance
+        return self.served.cancelled or (allowance.items > 0 and allowance.bytes > 0)
+
+    def _close(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+    def _post(self, answer: Message | Outflow) -> None:
+        self.dispatcher.post(Reply(self.peer, answer))
+
+    # In the flusher's thread
+
+    def flush(self, now: float) -> None:
+        """Send what has waited too long, without waiting for anything."""
+        batch = self._batch
+        if not batch.since or now - batch.since < PATIENCE or self._context is None:
+            return
+        if not self._sending.acquire(blocking=False):
+            return
+        try:
+            self._context.copy().run(self._flush)
+        except BaseException as error:  # noqa: BLE001 - the job's own thread raises it
+            self._broken = error
+        finally:
+            self._sending.release()
+
+    def _flush(self) -> None:
+        while True:
+            chunk = self._batch.next_chunk()
+            if chunk is None:
+                break
+            self._post(chunk)
+        if not self._batch.items:
+            self._batch.since = 0.0
+
+
+class Flusher:
+    """A thread that sends what slow generators have yielded. It ends when there is no stream."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._jobs: set[StreamJob] = set()
+        self._running = False
+
+    def add(self, job: StreamJob) -> None:
+        with self._changed:
+            self._jobs.add(job)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="chunnel-flusher", daemon=True).start()
+            self._changed.notify()
+
+    def remove(self, job: StreamJob) -> None:
+        with self._changed:
+            self._jobs.discard(job)
+
+    def close(self) -> None:
+        """Let the thread end now."""
+        with self._changed:
+            self._jobs.clear()
+            self._running = False
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._jobs:
+                    self._changed.wait_for(lambda: self._jobs or not self._running, LINGER)
+                if not self._jobs:
+                    self._running = False
+                    break
+                jobs = list(self._jobs)
+            now = time.monotonic()
+            for job in jobs:
+                job.flush(now)
+            time.sleep(PATIENCE / 2)
+        hygiene.end_thread()
+
+
+class AsyncStreamJob(CoroutineJob):
+    """A call to an async generator function. Everything but ``grant`` happens on the loop."""
+
+    __slots__ = ("_batch", "_credited", "_timer")
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._batch = Batch(self, nullcontext())  # the loop alone has it
+        self._credited: asyncio.Event | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def grant(self, credit: Credit) -> None:
+        if self._loop is None:
+            self._batch.allowance.grant(credit)  # nobody else has it yet
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._granted, credit)
+
+    def _granted(self, credit: Credit) -> None:
+        self._batch.allowance.grant(credit)
+        if self._credited is not None:
+            self._credited.set()
+
+    async def _answer_async(self) -> Message | Outflow | None:
+        request = self._admit()
+        self._credited = asyncio.Event()
+        items = aiter(await self.dispatcher.handle_async(request))
+        self._post(Chunk(self.call.call_id))
+        try:
+            await self._send_all(items)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            close: Callable[[], Any] | None = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+        return End(self.call.call_id)
+
+    async def _send_all(self, items: AsyncIterator[Any]) -> None:
+        batch = self._batch
+        try:
+            async for item in items:
+                kind = type(item)
+                batch.items.append(item.copy() if kind is dict or kind is list else item)
+                if len(batch.items) >= batch.most:
+                    await self._flush()
+                    await asyncio.sleep(0)  # a generator that never waits must not keep the loop
+                elif self._timer is None:
+                    assert self._loop is not None
+                    self._timer = self._loop.call_later(PATIENCE, self._flush_soon)
+        except Exception:
+            await self._flush()
+            raise
+        await self._flush()
+
+    def _flush_soon(self) -> None:
+        self._timer = None
+        try:
+            while self._batch.items:
+                chunk = self._batch.next_chunk()
+                if chunk is None:
+                    return
+                self._post(chunk)
+        except Exception:  # noqa: BLE001 - the next flush of the task itself raises it again
+            return
+
+    async def _flush(self) -> None:
+        assert self._credited is not None
+        while self._batch.items:
+            self._credited.clear()
+            chunk = self._batch.next_chunk()
+            if chunk is not None:
+                self._post(chunk)
+                continue
+            try:
+                async with asyncio.timeout(IDLE):
+                    await self._credited.wait()
+            except TimeoutError:
+                raise Refusal(
+                    FailureCode.DEADLINE, f"The stream got no credit for {IDLE:.0f} seconds."
+                ) from None
+
+    def _post(self, answer: Message | Outflow) -> None:
+        self.dispatcher.post(Reply(self.peer, answer))
