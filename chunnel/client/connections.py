@@ -1,0 +1,336 @@
+"""The connections of synchronous callers: a LIFO pool for each endpoint.
+
+The rules:
+
+* A caller borrows a connection, sends, reads its own answer and gives the connection back. In
+  between no one else touches it, so no thread stands between a caller and its socket.
+* One lock guards everything a pool counts. Nothing that can wait happens inside it: connections are
+  dialled, drained and closed outside, by whoever the lock told to do so.
+* A slot is taken before a connection is dialled and given up when the connection is closed, so
+  ``open`` never passes ``limit``. Streams hold connections for long and have a bound of their own.
+* Last in, first out: the warm connections stay warm, the others grow old and are closed.
+* A connection that sat in the pool is drained before it is used: what the server said meanwhile
+  (GOAWAY) and what happened to it (the server died) must come out before a call goes in.
+* One loss flushes: the generation is raised, and whatever belongs to an older one is closed instead
+  of being used again.
+* Behind one address may stand several processes. Each connection belongs to a ``Place``, the
+  process that answered when it was dialled. As long as fewer places are known than WELCOME said
+  there are workers, one more place with an unknown process takes part in the rotation, and
+  choosing it dials. The kernel picks the process, so this ends after three dials for each worker,
+  found or not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..protocol.errors import ProtocolError
+from ..transports.base import PipeClosed
+
+if TYPE_CHECKING:
+    from ..links import ClientLink
+
+MAX_CONNECTIONS = 64  # per endpoint: more threads than this in one process gain nothing from more
+MAX_STREAMS = 64  # connections that streams may hold, per endpoint
+MAX_DEBT = 8  # answers still to be skipped; past it a new connection is cheaper than skipping
+MAX_IDLE = 60.0  # seconds: shorter than what firewalls and balancers commonly allow
+DIALS_PER_WORKER = 3  # finds each of 4 workers with a probability above 0.96
+
+
+class Unreachable(Exception):
+    """No connection could be made; nothing was sent."""
+
+
+class NoRoom(Exception):
+    """No connection became free in time; nothing was sent."""
+
+
+class Place:
+    """A process behind an endpoint, as a balancer sees it, and the idle connections to it."""
+
+    __slots__ = ("connections", "endpoint", "idle", "in_use", "instance", "pool")
+
+    def __init__(self, pool: EndpointPool, instance: str | None = None):
+        self.pool = pool
+        self.endpoint = pool.endpoint
+        self.instance = instance
+        self.idle: list[Connection] = []
+        self.connections = 0
+        self.in_use = 0
+
+    def __repr__(self) -> str:
+        return f"<Place {self.endpoint} {self.instance or 'unknown'}>"
+
+
+class Connection:
+    """A link that was opened, and what its pool knows of it."""
+
+    __slots__ = ("generation", "idle_since", "link", "max_idle", "place", "streaming", "used")
+
+    def __init__(self, link: ClientLink, place: Place, generation: int):
+        self.link = link
+        self.place = place
+        self.generation = generation
+        self.idle_since = 0.0
+        self.streaming = False
+        self.used = False  # whether it ever carried a call
+        # The server may drop a connection that was silent for so long; be sure to be first.
+        allowed = link.welcome.idle_timeout
+        self.max_idle = min(MAX_IDLE, allowed * 0.8) if allowed > 0 else MAX_IDLE
+
+
+class EndpointPool:
+    """The connections to one endpoint. ``dial`` opens a link within so many seconds or raises."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        dial: Callable[[str, float], ClientLink],
+        *,
+        limit: int = MAX_CONNECTIONS,
+        stream_limit: int = MAX_STREAMS,
+        clock: Callable[[], float] = time.monotonic,
+        lock: Callable[[], Any] = threading.Lock,
+    ):
+        self.endpoint = endpoint
+        self.limit = limit
+        self.stream_limit = stream_limit
+        self.open = 0
+        self.streams = 0
+        self.generation = 0
+        self.places: list[Place] = [Place(self)]
+        self._dial = dial
+        self._dials = 0  # since a process was last found or lost
+        self._workers = 1
+        self._changed: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._waiting = 0
+        self._lock = lock()
+        self._freed = threading.Condition(self._lock)
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called, outside the lock, when ``places`` is another list."""
+        self._changed = changed
+
+    def borrow(self, place: Place, deadline: float | None, dial_timeout: float) -> Connection:
+        """Return a connection that is nobody else's, to ``place`` where there is one.
+
+        Raise NoRoom if all are in use until ``deadline`` and Unreachable if the endpoint cannot be
+        reached within ``dial_timeout`` seconds; in both cases nothing was sent.
+        """
+        while True:
+            with self._lock:
+                if place.idle:
+                    found = place.idle.pop()
+                elif self.open < self.limit:
+                    self.open += 1
+                    break
+                else:
+                    other = self._any_idle() or self._wait(deadline)
+                    if other is None:
+                        continue
+                    found = other
+                found.place.in_use += 1
+            if self._is_usable(found):
+                return found
+        return self._dialled(dial_timeout)
+
+    def _any_idle(self) -> Connection | None:
+        for place in self.places:
+            if place.idle:
+                return place.idle.pop()
+        return None
+
+    def _wait(self, deadline: float | None) -> Connection | None:
+        """Wait, under the lock, for a connection or a slot; return None if it is a slot."""
+        self._waiting += 1
+        try:
+            while True:
+                found = self._any_idle()
+                if found is not None or self.open < self.limit:
+                    return found
+                left = None if deadline is None else deadline - self._clock()
+                if left is not None and left <= 0:
+                    raise NoRoom(f"all {self.limit} connections to {self.endpoint} are in use")
+                self._freed.wait(left)
+        finally:
+            self._waiting -= 1
+
+    def _is_usable(self, connection: Connection) -> bool:
+        link = connection.link
+        if connection.generation != self.generation:
+            self.close(connection)
+            return False
+        try:
+            while link.receive(0) is not None:
+                pass
+        except (PipeClosed, ProtocolError):
+            self.lost(connection)
+            return False
+        if link.retired or link.debt > MAX_DEBT:
+            self.close(connection)
+            return False
+        return True
+
+    def _dialled(self, timeout: float) -> Connection:
+        """Fill the slot that was taken under the lock."""
+        try:
+            link = self._dial(self.endpoint, timeout)
+        except BaseException:
+            with self._lock:
+                self.open -= 1
+                self._notify()
+            raise
+        with self._lock:
+            before = self.places
+            connection = Connection(link, self._place_of(link), self.generation)
+            connection.place.in_use += 1
+            connection.place.connections += 1
+        if self.places is not before:
+            self._changed()
+        return connection
+
+    def _place_of(self, link: ClientLink) -> Place:
+        """Return the place of the process that answered, under the lock."""
+        instance = link.welcome.instance
+        self._workers = max(1, link.welcome.workers)
+        self._dials += 1
+        found = next((one for one in self.places if one.instance == instance), None)
+        unknown = next((one for one in self.places if one.instance is None), None)
+        if found is None:
+            found = unknown
+            if found is None:
+                found = Place(self)
+                self.places = [*self.places, found]
+            unknown = None
+            found.instance = instance
+        if len(self.places) - (unknown is not None) >= self._workers or (
+            self._dials >= DIALS_PER_WORKER * self._workers
+        ):
+            if unknown is not None:
+                self.places = [one for one in self.places if one is not unknown]
+        elif unknown is None:
+            self.places = [*self.places, Place(self)]
+        return found
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back for the next caller, or close it if it is not fit for one."""
+        link = connection.link
+        now = self._clock()
+        with self._lock:
+            place = connection.place
+            if connection.streaming:
+                fits = self.open < self.limit
+                if fits:
+                    connection.streaming = False
+                    self.streams -= 1
+                    self.open += 1
+            else:
+                fits = True
+            if (
+                fits
+                and not link.retired
+                and link.debt <= MAX_DEBT
+                and connection.generation == self.generation
+            ):
+                connection.idle_since = now
+                connection.used = True
+                place.in_use -= 1
+                idle = place.idle
+                idle.append(connection)
+                if self._waiting:
+                    self._freed.notify()
+                if now - idle[0].idle_since < idle[0].max_idle:
+                    return
+                stale = idle.pop(0)
+                stale.place.in_use += 1
+            else:
+                stale = connection
+        self.close(stale)
+
+    def close(self, connection: Connection) -> None:
+        """Close a borrowed connection and free its slot."""
+        forgotten = False
+        with self._lock:
+            place = connection.place
+            place.in_use -= 1
+            place.connections -= 1
+            if connection.streaming:
+                self.streams -= 1
+            else:
+                self.open -= 1
+            if place.connections == 0:
+                forgotten = self._forget(place)
+            self._notify()
+        connection.link.close()
+        if forgotten:
+            self._changed()
+
+    def _forget(self, place: Place) -> bool:
+        """Look for processes anew, under the lock: there is no connection to this one any more."""
+        if place.instance is None or place not in self.places:
+            return False
+        self._dials = 0
+        place.instance = None
+        if any(one is not place and one.instance is None for one in self.places):
+            self.places = [one for one in self.places if one is not place]
+            return True
+        return False
+
+    def _notify(self) -> None:
+        if self._waiting:
+            self._freed.notify()
+
+    def lost(self, connection: Connection) -> None:
+        """Close a borrowed connection that broke, and every idle one to the same endpoint."""
+        self.flush()
+        self.close(connection)
+
+    def close_idle(self, now: float) -> None:
+        """Close the connections that were idle for too long."""
+        stale = []
+        with self._lock:
+            for place in self.places:
+                while place.idle and now - place.idle[0].idle_since >= place.idle[0].max_idle:
+                    place.in_use += 1
+                    stale.append(place.idle.pop(0))
+        for one in stale:
+            self.close(one)
+
+    def flush(self) -> None:
+        """Close the idle connections, and those in use as they come back."""
+        with self._lock:
+            self.generation += 1
+            flushed = [one for place in self.places for one in place.idle]
+            for place in self.places:
+                place.idle.clear()
+            for one in flushed:
+                one.place.in_use += 1
+        for one in flushed:
+            self.close(one)
+
+    def becomes_stream(self, connection: Connection) -> bool:
+        """Move a borrowed connection to the streams' bound; return False if that is reached."""
+        with self._lock:
+            if self.streams >= self.stream_limit:
+                return False
+            self.streams += 1
+            self.open -= 1
+            connection.streaming = True
+            self._notify()
+        return True
+
+    def fill(self, timeout: float) -> bool:
+        """Dial one connection more and leave it idle; return False if all slots are taken.
+
+        Raise what ``dial`` raises. For probes: no caller waits for it.
+        """
+        with self._lock:
+            if self.open >= self.limit:
+                return False
+            self.open += 1
+        self.give_back(self._dialled(timeout))
+        return True

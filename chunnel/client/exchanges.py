@@ -1,0 +1,305 @@
+"""What is known of one call from its first attempt to its end, whoever carries it.
+
+A synchronous caller and the multiplexer both drive an Exchange: it makes the messages, judges what
+came back and says whether another attempt is allowed. It does no I/O.
+
+The rules:
+
+* Another attempt is made only when the call surely was not executed: no connection, BUSY, a message
+  that did not leave. After a loss in the middle only a call whose effect is known to be "read" or
+  "idempotent" is made again.
+* The timeout that stands in the settings bounds the wait for the first answer. One that was given
+  for this call bounds all of it, and so does the deadline of the call being served, if there is
+  one.
+* A failure that the server sent is final, whatever it is.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..context import current_call
+from ..exceptions import (
+    UNSET,
+    Attempt,
+    CallCancelled,
+    CallError,
+    CallInfo,
+    CallTimeout,
+    ConnectionLost,
+    PoolExhausted,
+    ProtocolViolation,
+    RemoteError,
+    SerializationError,
+    ServerBusy,
+)
+from ..protocol.credit import cost
+from ..protocol.messages import Call, Chunk, Credit, Failure, Result
+from .errors import exception_for
+from .options import CallOptions
+
+if TYPE_CHECKING:
+    from ..serializers.base import Lift, Packed, Serializer
+    from .calling import Caller
+    from .connections import Place
+
+WINDOW = Credit(4096, 4 * 2**20)
+"""What a server may send of a stream before we consumed any: what one slow reader may cost."""
+
+MAX_RESULT = 256 * 2**20  # bytes of one result that comes in parts, unless OPTIONS say otherwise
+
+_REPEATABLE = frozenset({"read", "idempotent"})
+_numbers = random.Random()  # noqa: S311 - ids only tell the calls of one connection apart
+
+
+def reseed() -> None:
+    """Draw other call ids than the parent process does; called after a fork."""
+    _numbers.seed()
+
+
+def new_call_id() -> bytes:
+    """Return eight random bytes."""
+    return _numbers.getrandbits(64).to_bytes(8, "big")
+
+
+class Exchange:
+    """One call of one remote. Not shared by threads, except as its driver hands it on."""
+
+    __slots__ = (
+        "_blobs",
+        "_parts",
+        "_size",
+        "alias",
+        "attempts",
+        "began",
+        "call_id",
+        "deadline",
+        "endpoint",
+        "first_deadline",
+        "instance",
+        "lift",
+        "max_result",
+        "meta",
+        "name",
+        "options",
+        "packed",
+        "resolve",
+        "sent",
+        "serializer",
+        "tried",
+    )
+
+    def __init__(
+        self,
+        caller: Caller,
+        name: str,
+        packed: Packed,
+        serializer: Serializer,
+        options: CallOptions,
+        hops: list[str],
+        lift: Lift | None = None,
+    ):
+        self.alias = caller.alias
+        self.name = name
+        self.packed = packed
+        self.serializer = serializer
+        self.options = options
+        self.lift = lift
+        self.resolve = caller.resolve
+        self.max_result = caller.max_result
+        timeout = caller.settings.timeout
+        self.call_id = b""
+        self.endpoint: str | None = None
+        self.instance: str | None = None
+        self.attempts: list[Attempt] | None = None  # made when the first one fails
+        self.tried: set[str | Place] | tuple[()] = ()
+        self._parts: list[bytes] | None = None
+        self._blobs: tuple[bytes, ...] = ()
+        self._size = 0
+        self.began = self.sent = now = time.monotonic()
+        whole: float | None = None
+        if options.timeout is not UNSET:
+            timeout = options.timeout  # type: ignore[assignment]
+            whole = None if timeout is None else now + timeout
+        first = None if timeout is None else now + timeout
+        served = current_call()
+        if served is not None:
+            hops = [*served.hops, *hops]
+            limit = served.deadline
+            if limit is not None:
+                first = limit if first is None else min(first, limit)
+                whole = limit if whole is None else min(whole, limit)
+        self.first_deadline = first
+        self.deadline = whole
+        meta: dict[str, Any] = {"hops": hops}
+        if options.meta:
+            meta.update(options.meta)
+        self.meta = meta
+
+    # Attempts
+
+    def message(self, place: Place) -> Call:
+        """Return the CALL for an attempt at ``place``, with the time that remains now."""
+        self.call_id = call_id = new_call_id()
+        self.endpoint = place.endpoint
+        self.instance = place.instance
+        self.sent = now = time.monotonic()
+        meta = self.meta
+        if self.first_deadline is not None:
+            left = self.first_deadline - now
+            meta["remaining"] = int(left * 1000) if left > 0 else 0
+        if self.attempts:
+            meta["attempt"] = len(self.attempts) + 1
+        packed = self.packed
+        return Call(
+            call_id, self.name, self.serializer.name, packed[0], packed[1], WINDOW, False, meta
+        )
+
+    def note(
+        self, endpoint: str, outcome: str, began: float, *, again: Place | None = None
+    ) -> None:
+        """Remember an attempt that failed. Nobody asks its endpoint again for this call.
+
+        With ``again`` only that one process behind it is left out.
+        """
+        if self.attempts is None:
+            self.attempts = []
+            self.tried = set()
+        now = time.monotonic()
+        self.attempts.append(Attempt(endpoint, began - self.began, now - self.began, outcome))
+        assert isinstance(self.tried, set)
+        self.tried.add(endpoint if again is None else again)
+
+    def note_stale(self, endpoint: str, outcome: str, began: float) -> None:
+        """Remember an attempt on a connection that had died in the pool; its endpoint may live."""
+        if self.attempts is None:
+            self.attempts = []
+            self.tried = set()
+        now = time.monotonic()
+        self.attempts.append(Attempt(endpoint, began - self.began, now - self.began, outcome))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a second execution does no harm."""
+        return self.options.effect in _REPEATABLE
+
+    # Ends
+
+    def info(self) -> CallInfo:
+        """Return what an error says of this call."""
+        return CallInfo(
+            alias=self.alias,
+            name=self.name,
+            endpoint=self.endpoint,
+            instance=self.instance,
+            call_id=self.call_id.hex() or None,
+            attempts=tuple(self.attempts or ()),
+            elapsed=time.monotonic() - self.began,
+            hops=tuple(self.meta["hops"]),
+        )
+
+    def value(self, result: Result) -> Any:
+        """Return the value of an answer in one message."""
+        return self.serializer.loads(result.body, result.blobs, lift=self.lift)
+
+    def items(self, chunk: Chunk) -> list[Any]:
+        """Return the items of a chunk. One that is no list (a row set) is itself one item."""
+        value = self.serializer.loads(chunk.body, chunk.blobs, lift=self.lift)
+        return value if type(value) is list else [value]
+
+    def add_part(self, chunk: Chunk) -> Credit | None:
+        """Keep a slice of a large result; return the credit to grant, None if it is too large."""
+        if self._parts is None:
+            self._parts = []
+        size = cost(chunk).bytes
+        self._size += size
+        if self._size > self.max_result:
+            self._parts = None
+            return None
+        self._parts.append(chunk.body)
+        self._blobs += chunk.blobs
+        return Credit(0, size)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether a large result has begun to come."""
+        return self._parts is not None
+
+    def whole(self) -> Any:
+        """Return the value whose parts have all come."""
+        parts, self._parts = self._parts, None
+        return self.serializer.loads(b"".join(parts or ()), self._blobs, lift=self.lift)
+
+    def failed(self, failure: Failure) -> Exception:
+        """Return the exception for the server's FAILURE."""
+        details: Mapping[str, Any] | None = None
+        if failure.body:
+            try:
+                details = self.serializer.loads(failure.body)
+            except SerializationError:
+                details = None  # the message still says what happened
+        return exception_for(failure, self.info(), self.resolve, details)
+
+    def busy(self, message: str) -> RemoteError:
+        """Return the exception for a BUSY that could not be tried elsewhere."""
+        error = ServerBusy(message or "The server had no room for the call.")
+        error.call = self.info()
+        return error
+
+    def timed_out(self, seconds: float, *, sent: bool, why: str = "") -> CallError:
+        """Return the exception for an answer that did not come in time."""
+        text = f"{self.alias}.{self.name}: no answer from {self.endpoint} within {seconds:.3g} s"
+        return CallTimeout(f"{text}{why}", call=self.info(), maybe_executed=sent)
+
+    def wedged(self, seconds: float) -> CallError:
+        """Return the exception for a server whose process lives and answers not even a PING."""
+        return CallTimeout(
+            f"{self.alias}.{self.name}: the server at {self.endpoint} is wedged: it has not said "
+            f"anything for {seconds:.3g} s, not even to a PING",
+            call=self.info(),
+            maybe_executed=True,
+        )
+
+    def lost(self, reason: str) -> CallError:
+        """Return the exception for a connection that broke while we waited."""
+        return ConnectionLost(
+            f"{self.alias}.{self.name}: the connection was lost before the answer came: {reason}",
+            call=self.info(),
+            maybe_executed=True,
+        )
+
+    def unreachable(self) -> CallError:
+        """Return the exception for a call that no endpoint took; it names each one's reason."""
+        reasons = {one.endpoint: one.outcome for one in self.attempts or ()}
+        listed = "; ".join(
+            reason if endpoint in reason else f"{endpoint}: {reason}"
+            for endpoint, reason in reasons.items()
+        )
+        return ConnectionLost(
+            f"No endpoint of {self.alias!r} could be reached ({listed})", call=self.info()
+        )
+
+    def no_room(self, reason: str) -> CallError:
+        """Return the exception for a call that found no free connection."""
+        return PoolExhausted(f"{self.alias}.{self.name}: {reason}", call=self.info())
+
+    def violated(self, reason: str) -> CallError:
+        """Return the exception for a peer that left the protocol."""
+        return ProtocolViolation(
+            f"{self.endpoint} broke the protocol: {reason}", call=self.info(), maybe_executed=True
+        )
+
+    def cancelled(self, *, sent: bool) -> CallError:
+        """Return the exception for a call whose caller no longer wants the answer."""
+        return CallCancelled(
+            f"{self.alias}.{self.name} was cancelled", call=self.info(), maybe_executed=sent
+        )
+
+    def too_large(self) -> SerializationError:
+        """Return the exception for a result over MAX_RESULT."""
+        return SerializationError(
+            f"{self.alias}.{self.name} returned more than {self.max_result} bytes", "result"
+        )

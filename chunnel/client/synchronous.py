@@ -1,0 +1,197 @@
+"""The way of a synchronous call: borrow, send, read one's own answer, give back.
+
+Everything here is done by the calling thread. What may be tried again and what an end means is
+decided in ``exchanges``; which endpoint comes next in ``endpoints``. This file only walks.
+
+However a call ends, the connection it borrowed is accounted for exactly once: given back, closed,
+lost, or handed to a stream that does so.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import SerializationError
+from ..protocol.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
+from ..protocol.messages import Busy, Chunk, End, Failure, GrantCredit, Result
+from ..transports.base import PipeClosed
+from .answers import Answer, Late, Wedged, receive
+from .connections import Connection, NoRoom, Unreachable
+from .streams import PooledFeed, Stream, abandon, cancel_all
+
+if TYPE_CHECKING:
+    from .calling import Caller
+    from .connections import Place
+    from .endpoints import Endpoints
+    from .exchanges import Exchange
+
+
+def perform(caller: Caller, endpoints: Endpoints, exchange: Exchange) -> Any:
+    """Carry the call out and return its value or its Stream; raise what ended it."""
+    if endpoints.abandoned:
+        cancel_all(endpoints.abandoned)
+    while True:
+        place = endpoints.pick(exchange.tried, exchange.options.endpoint)
+        if place is None:
+            raise exchange.unreachable()
+        connection = _borrow(caller, endpoints, exchange, place)
+        if connection is None:
+            continue
+        link = connection.link
+        try:
+            link.send(exchange.message(connection.place))
+        except PipeClosed as error:
+            _not_sent(endpoints, exchange, connection, error.reason)
+            continue
+        except MessageTooLarge as error:
+            connection.place.pool.give_back(connection)
+            raise SerializationError(str(error), "args") from None
+        except BaseException:
+            connection.place.pool.close(connection)
+            raise
+        answer = _answer(caller, endpoints, exchange, connection)
+        if type(answer) is Result:
+            connection.place.pool.give_back(connection)
+            return exchange.value(answer)
+        if answer is None:
+            continue
+        if type(answer) is Busy:
+            connection.place.pool.give_back(connection)
+            exchange.note(connection.place.endpoint, "busy", exchange.sent, again=connection.place)
+            if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
+                raise exchange.busy(answer.message)
+            continue
+        return _conclude(caller, endpoints, exchange, connection, answer)
+
+
+def _borrow(
+    caller: Caller, endpoints: Endpoints, exchange: Exchange, place: Place
+) -> Connection | None:
+    """Return a connection, or None if the endpoint is dead and the next one is to be asked."""
+    deadline = exchange.first_deadline
+    dial_timeout = caller.dial_timeout
+    began = exchange.began
+    if deadline is not None or exchange.attempts:
+        began = time.monotonic()
+    if deadline is not None:
+        left = deadline - began
+        if left <= 0:
+            raise exchange.timed_out(began - exchange.began, sent=False)
+        # Each endpoint gets an equal part of what is left, so that one that never answers does not
+        # use up the time of the others.
+        others = len(endpoints.pools) - len(exchange.tried)
+        dial_timeout = min(dial_timeout, left / max(1, others))
+    try:
+        return place.pool.borrow(place, deadline, dial_timeout)
+    except Unreachable as error:
+        endpoints.failed(place.endpoint, str(error))
+        exchange.note(place.endpoint, str(error), began)
+        return None
+    except NoRoom as error:
+        raise exchange.no_room(str(error)) from None
+
+
+def _not_sent(
+    endpoints: Endpoints, exchange: Exchange, connection: Connection, reason: str
+) -> None:
+    """Account for a connection that took no message; an old one says nothing of its endpoint."""
+    place = connection.place
+    place.pool.lost(connection)
+    if connection.used:
+        exchange.note_stale(place.endpoint, reason, exchange.sent)
+    else:
+        exchange.note(place.endpoint, reason, exchange.sent)
+        endpoints.failed(place.endpoint, reason)
+
+
+def _answer(
+    caller: Caller, endpoints: Endpoints, exchange: Exchange, connection: Connection
+) -> Answer | None:
+    """Return the first message about the call, or None if the call may be made again elsewhere.
+
+    Otherwise raise, with the connection accounted for.
+    """
+    place = connection.place
+    pool = place.pool
+    deadline = exchange.first_deadline
+    try:
+        return receive(connection.link, exchange.call_id, deadline, caller.unresponsive_after)
+    except Late:
+        abandon(connection, exchange.call_id)
+        raise exchange.timed_out(time.monotonic() - exchange.began, sent=True) from None
+    except Wedged as error:
+        pool.lost(connection)
+        endpoints.failed(place.endpoint, "wedged")
+        raise exchange.wedged(error.seconds) from None
+    except PipeClosed as error:
+        pool.lost(connection)
+        if error.sent and not exchange.repeatable:
+            raise exchange.lost(error.reason) from None
+        exchange.note(place.endpoint, error.reason, exchange.sent)
+        if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
+            raise exchange.lost(error.reason) from None
+        return None
+    except (RemoteProtocolError, LocalProtocolError) as error:
+        pool.lost(connection)
+        raise exchange.violated(str(error)) from None
+    except BaseException:
+        # A KeyboardInterrupt or a greenlet's Timeout: nobody waits for the answer any more.
+        abandon(connection, exchange.call_id)
+        raise
+
+
+def _conclude(
+    caller: Caller,
+    endpoints: Endpoints,
+    exchange: Exchange,
+    connection: Connection,
+    answer: Answer,
+) -> Any:
+    """End a call whose first answer was no RESULT."""
+    pool = connection.place.pool
+    if type(answer) is Failure:
+        pool.give_back(connection)
+        raise exchange.failed(answer)
+    if type(answer) is End:
+        pool.give_back(connection)
+        raise exchange.violated("the first answer was END")
+    assert type(answer) is Chunk
+    if answer.part:
+        return _assemble(caller, endpoints, exchange, connection, answer)
+    if not pool.becomes_stream(connection):
+        abandon(connection, exchange.call_id)
+        raise exchange.no_room(f"{pool.stream_limit} streams from {pool.endpoint} are open")
+    feed = PooledFeed(connection, exchange, endpoints, caller.unresponsive_after)
+    return Stream.opened(exchange, feed, answer)
+
+
+def _assemble(
+    caller: Caller,
+    endpoints: Endpoints,
+    exchange: Exchange,
+    connection: Connection,
+    answer: Answer,
+) -> Any:
+    """Read a large result to its end, granting credit for each part as it comes."""
+    pool = connection.place.pool
+    # The server has begun to answer: only a deadline for the whole call counts from now on.
+    exchange.first_deadline = exchange.deadline
+    while type(answer) is Chunk:
+        grant = exchange.add_part(answer)
+        if grant is None:
+            abandon(connection, exchange.call_id)
+            raise exchange.too_large()
+        try:
+            connection.link.send(GrantCredit(exchange.call_id, grant))
+        except PipeClosed as error:
+            pool.lost(connection)
+            raise exchange.lost(error.reason) from None
+        following = _answer(caller, endpoints, exchange, connection)
+        if following is None:
+            raise exchange.lost("in the middle of a large result")
+        answer = following
+    pool.give_back(connection)
+    if type(answer) is Failure:
+        raise exchange.failed(answer)
+    return exchange.whole()
