@@ -57,6 +57,14 @@ class Pipe(ABC):
     def wake(self) -> None:
         """Make a receive that waits in another thread return None. Safe from any thread."""
 
+    def descriptors(self) -> tuple[int, ...]:
+        """Return what to poll for reading, to wait for many pipes at once; () if nothing can be.
+
+        One of them becomes readable when ``receive(0)`` has something new to say, for who has
+        called it until it returned None and has not used the pipe since.
+        """
+        return ()
+
     @abstractmethod
     def close(self) -> None:
         """Close, without waiting and without error if closed already."""

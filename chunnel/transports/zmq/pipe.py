@@ -200,6 +200,9 @@ class ZmqPipe(Pipe):
             else:
                 self._broken = "refused"
 
+    def descriptors(self) -> tuple[int, ...]:
+        return int(self._socket.fd), int(self._monitor.fd)
+
     def wake(self) -> None:
         self._brief = False
         self._bell.ring()
