@@ -172,7 +172,7 @@ class Caller:
         if options.endpoint is not None and options.endpoint not in self.settings.endpoints:
             known = ", ".join(self.settings.endpoints)
             raise ValueError(f"{self.alias!r} has no endpoint {options.endpoint!r}; it has {known}")
-        packed = self._serializer.dumps([args, kwargs], lower=lower, roots=("args", "kwargs"))
+        packed = self._serializer.dumps([list(args), kwargs], lower=lower, roots=("args", "kwargs"))
         return Exchange(self, name, packed, self._serializer, options, self._hops, lift)
 
     def perform(self, exchange: Exchange) -> Any:
