@@ -14,6 +14,7 @@ class ChunnelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from . import checks  # noqa: F401 - importing it registers them
         from .registry import autodiscover
 
         autodiscover()

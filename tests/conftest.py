@@ -1,9 +1,10 @@
-"""Fixtures for all tests, first of all the one that fails a test which leaks a thread or a socket."""
+"""Fixtures for all tests, first of all the one that fails a test which leaks a thread or socket."""
 
 from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ import pytest
 # Threads that belong to the process and not to a test: they are made once and stay.
 _PROCESS_THREADS = ("ThreadPoolExecutor", "asyncio_", "pytest_timeout", "chunnel-client")
 _SETTLE = 5.0  # seconds; what a test closed may take this long to be gone
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of this suite."""
+    config.addinivalue_line(
+        "markers", "leaks(reason): the test may leave threads or sockets behind"
+    )
 
 
 def _threads() -> set[threading.Thread]:
@@ -41,14 +49,17 @@ def _sockets() -> set[str]:
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the test that leaves a thread or a socket behind.
 
-    ``@pytest.mark.leaks(reason)`` exempts a test, for instance one that opens the pool of connections
-    which the process keeps.
+    Connections that the process keeps for its remotes are closed first, as at the end of a process.
+    ``@pytest.mark.leaks(reason)`` exempts a test.
     """
     if request.node.get_closest_marker("leaks") is not None or not Path("/proc/self/fd").is_dir():
         yield
         return
     threads, sockets = _threads(), _sockets()
     yield
+    kept = sys.modules.get("chunnel.client.remotes")
+    if kept is not None:
+        kept.remotes.close()
     deadline = time.monotonic() + _SETTLE
     collected = False
     while True:

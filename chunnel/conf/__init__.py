@@ -4,6 +4,7 @@ Three settings: CHUNNEL_REMOTES (the projects this one calls), CHUNNEL_SERVER (w
 and CHUNNEL_CLIENT (what holds for all its calls). Rules of this room:
 
 * Nothing is imported to judge a setting; whether a dotted path leads anywhere is for ``checks``.
+  (TYPES may be dotted paths, because a type's module may need the apps; they are imported late.)
 * A reader collects ``Problem``s instead of stopping at the first. Who needs a value raises the
   first of them as ImproperlyConfigured; the system checks show them all.
 * A value that may hold a secret never enters a message.
@@ -13,12 +14,14 @@ and CHUNNEL_CLIENT (what holds for all its calls). Rules of this room:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.utils.module_loading import import_string
 
 from .addresses import is_loopback, parse_bind_address, parse_remote_url
 from .reading import read_client, read_remote, read_remotes, read_server
@@ -61,6 +64,14 @@ def _insist(problems: list[Problem]) -> None:
         raise ImproperlyConfigured(str(problems[0]))
 
 
+def _imported(types: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    """Return the types with those that were given as dotted paths imported."""
+    try:
+        return tuple(import_string(each) if isinstance(each, str) else each for each in types)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"TYPES of {where}: {error}") from error
+
+
 def remote_aliases() -> tuple[str, ...]:
     """Return the aliases of CHUNNEL_REMOTES in the order they stand there."""
     value = getattr(settings, "CHUNNEL_REMOTES", {})
@@ -83,7 +94,7 @@ def remote_settings(alias: str) -> RemoteSettings:
         found = read_remote(alias, value[alias], problems)
         _insist(problems)
         assert found is not None
-        _cache[key] = found
+        _cache[key] = found = replace(found, types=_imported(found.types, found.alias))
     return found
 
 
@@ -94,7 +105,7 @@ def server_settings() -> ServerSettings:
         problems: list[Problem] = []
         found = read_server(problems)
         _insist(problems)
-        _cache["server"] = found
+        _cache["server"] = found = replace(found, types=_imported(found.types, "CHUNNEL_SERVER"))
     return found
 
 

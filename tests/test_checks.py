@@ -1,0 +1,163 @@
+"""System checks: every id has a case that shows it and a case that does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from chunnel import WireType
+from chunnel.checks import SUMMARIES
+
+SECRET = "hunter2"
+H = {"ENDPOINTS": ["tcp://h"]}
+
+BAD: list[tuple[str, str, Any]] = [
+    ("E001", "CHUNNEL_REMOTES", ["economy"]),
+    ("E002", "CHUNNEL_REMOTES", {"the economy": "zmq://h"}),
+    ("E002", "CHUNNEL_REMOTES", {"_economy": "zmq://h"}),
+    ("E002", "CHUNNEL_REMOTES", {"class": "zmq://h"}),
+    ("E002", "CHUNNEL_REMOTES", {7: "zmq://h"}),
+    ("E003", "CHUNNEL_REMOTES", {"a": ["tcp://h"]}),
+    ("E004", "CHUNNEL_REMOTES", {"a": f"zmq://u:{SECRET}@h"}),
+    ("E004", "CHUNNEL_REMOTES", {"a": SECRET}),
+    ("E005", "CHUNNEL_REMOTES", {"a": {**H, "SERIALISER": "json"}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": {}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": {"ENDPOINTS": "tcp://h"}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": {"ENDPOINTS": [7070]}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": {"ENDPOINTS": ["tcp://h", "zmq://h:7070"]}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": {"ENDPOINTS": ["tcp://h?x=1"]}}),
+    ("E006", "CHUNNEL_REMOTES", {"a": "carrier-pigeon://coop"}),
+    ("E007", "CHUNNEL_REMOTES", {"a": {**H, "SERIALIZER": "pickle"}}),
+    ("E007", "CHUNNEL_REMOTES", {"a": {**H, "SERIALIZER": 1}}),
+    ("E008", "CHUNNEL_REMOTES", {"a": {**H, "BALANCER": "rond_robin"}}),
+    ("E009", "CHUNNEL_REMOTES", {"a": {**H, "TIMEOUT": 0}}),
+    ("E009", "CHUNNEL_REMOTES", {"a": {**H, "TIMEOUT": True}}),
+    ("E009", "CHUNNEL_REMOTES", {"a": {**H, "TIMEOUT": float("inf")}}),
+    ("E010", "CHUNNEL_REMOTES", {"a": {**H, "BACKEND": "no.such.Transport"}}),
+    ("E011", "CHUNNEL_REMOTES", {"a": {**H, "TYPES": ["no.such.TYPE"]}}),
+    ("E011", "CHUNNEL_REMOTES", {"a": {**H, "TYPES": "no.such.TYPE"}}),
+    ("E011", "CHUNNEL_REMOTES", {"a": {**H, "TYPES": [int]}}),
+    ("E012", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": ["x"]}}),
+    ("E020", "CHUNNEL_SERVER", "tcp://h"),
+    ("E021", "CHUNNEL_SERVER", {"BINDS": "tcp://h"}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": []}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": 7070}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": {}}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": f"tcp://u:{SECRET}@h"}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": "carrier-pigeon://coop"}),
+    ("E023", "CHUNNEL_SERVER", {"WORKERS": 0}),
+    ("E023", "CHUNNEL_SERVER", {"CONCURRENCY": "32"}),
+    ("E023", "CHUNNEL_SERVER", {"STREAMS": True}),
+    ("E023", "CHUNNEL_SERVER", {"QUEUE": -1}),
+    ("E024", "CHUNNEL_SERVER", {"POOL": "prefork"}),
+    ("E025", "CHUNNEL_SERVER", {"SERIALIZERS": []}),
+    ("E025", "CHUNNEL_SERVER", {"SERIALIZERS": "json"}),
+    ("E025", "CHUNNEL_SERVER", {"SERIALIZERS": ["pickle"]}),
+    ("E026", "CHUNNEL_SERVER", {"MIDDLEWARE": ["no.such.middleware"]}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"QUERY_NODE": 5}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"QUERY_NODES": 0}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {7: 5}}),
+    ("E028", "CHUNNEL_SERVER", {"TYPES": [int]}),
+    ("E029", "CHUNNEL_SERVER", {"EXPOSE_TRACEBACKS": "yes"}),
+    ("E030", "CHUNNEL_SERVER", {"NAME": ""}),
+    ("E031", "CHUNNEL_SERVER", {"OPTIONS": 3}),
+    ("E032", "CHUNNEL_SERVER", {"WORKERS": 2, "BIND": "ipc:///run/x"}),
+    ("E040", "CHUNNEL_CLIENT", []),
+    ("E041", "CHUNNEL_CLIENT", {"TIMEOUT": 3}),
+    ("E042", "CHUNNEL_CLIENT", {"MIDDLEWARE": ["no.such.middleware"]}),
+    ("E050", "CHUNNEL_SERVER", {"BIND": ["tcp://127.0.0.1", "tcp://0.0.0.0"]}),
+    ("W051", "CHUNNEL_SERVER", {"EXPOSE_TRACEBACKS": True}),
+]
+
+GOOD: list[tuple[str, Any]] = [
+    ("CHUNNEL_REMOTES", {}),
+    ("CHUNNEL_REMOTES", {"a": "zmq://h,[::1]/?timeout=5&serializer=json&lane=3"}),
+    (
+        "CHUNNEL_REMOTES",
+        {
+            "a": {
+                "ENDPOINTS": ("tcp://h:1", "ipc:///run/x"),
+                "SERIALIZER": "chunnel.serializers.json.JSONSerializer",
+                "BALANCER": "round_robin",
+                "TIMEOUT": None,
+                "OPTIONS": {"max_connections": 3},
+                "TYPES": [
+                    WireType("c", complex, lambda c: [c.real, c.imag], lambda v: complex(*v))
+                ],
+            }
+        },
+    ),
+    ("CHUNNEL_SERVER", {}),
+    (
+        "CHUNNEL_SERVER",
+        {
+            "NAME": "economy",
+            "BIND": ["tcp://127.0.0.1", {"ADDRESS": "tcp://[::1]:7071", "OPTIONS": {}}],
+            "WORKERS": 4,
+            "POOL": "chunnel.server.pools.handover.HandoverPool",
+            "CONCURRENCY": 1,
+            "STREAMS": 1,
+            "QUEUE": 0,
+            "SERIALIZERS": ["json"],
+            "MIDDLEWARE": [],
+            "LIMITS": {"QUERY_NODES": 5, "MAX_MESSAGE": 1_000_000},
+            "EXPOSE_TRACEBACKS": False,
+            "OPTIONS": {},
+        },
+    ),
+    ("CHUNNEL_SERVER", {"BIND": "ipc:///run/x"}),
+    ("CHUNNEL_CLIENT", {"MIDDLEWARE": ["django.test.override_settings"]}),
+]
+
+
+def _ids(*, deploy: bool = True) -> list[str]:
+    found = [each for each in run_checks(include_deployment_checks=deploy) if each.id is not None]
+    return [each.id for each in found if str(each.id).startswith("chunnel.")]
+
+
+@pytest.mark.parametrize(("code", "setting", "value"), BAD)
+def test_bad_setting(code: str, setting: str, value: Any) -> None:
+    """A bad setting shows its id alone, names the setting, and keeps secrets."""
+    with override_settings(**{setting: value}):
+        found = run_checks(include_deployment_checks=code in {"E050", "W051"})
+    ours = [each for each in found if str(each.id).startswith("chunnel.")]
+    assert {each.id for each in ours} == {f"chunnel.{code}"}, ours
+    for each in ours:
+        assert setting in each.msg
+        assert SECRET not in f"{each.msg} {each.hint}"
+
+
+@pytest.mark.parametrize(("setting", "value"), GOOD)
+def test_good_setting(setting: str, value: Any) -> None:
+    """What is fine is fine, also for deployment."""
+    with override_settings(**{setting: value}):
+        assert _ids() == []
+
+
+def test_deployment_checks_run_only_for_deployment() -> None:
+    """On one's own machine a public address is no error."""
+    with override_settings(CHUNNEL_SERVER={"BIND": "tcp://0.0.0.0"}):
+        assert _ids(deploy=False) == []
+
+
+def test_every_id_is_tried() -> None:
+    """No id is without a case that shows it."""
+    assert {f"chunnel.{code}" for code, _, _ in BAD} == set(SUMMARIES)
+
+
+def test_every_id_is_documented() -> None:
+    """The reference page lists the ids with the very summaries of the code."""
+    page = (Path(__file__).parent.parent / "docs/reference/checks.rst").read_text()
+    listed = dict(re.findall(r"^\* \*\*(chunnel\.\w+)\*\*: (.+)$", page, re.MULTILINE))
+    assert listed == dict(SUMMARIES)
+
+
+def test_every_error_has_a_hint() -> None:
+    """A message without a hint would leave its reader alone."""
+    with override_settings(CHUNNEL_REMOTES={"a": "zmq://h:x"}, CHUNNEL_SERVER={"BIND": 7}):
+        assert all(each.hint for each in run_checks() if str(each.id) == "chunnel.E004")
