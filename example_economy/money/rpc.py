@@ -41,7 +41,8 @@ def statement(uid: int) -> Iterator[dict[str, Any]]:
 async def money_supply() -> dict[str, Decimal]:
     """Return the sum of all balances by currency."""
     sums = Account.objects.order_by().values_list("currency").annotate(Sum("balance"))
-    return {code: total async for code, total in sums}
+    # SQLite adds floats; a cent is what the column keeps.
+    return {code: total.quantize(Decimal("0.01")) async for code, total in sums}
 
 
 @expose(effect="read")
