@@ -33,9 +33,9 @@ class Request:
     """One call as middleware sees it.
 
     ``name`` is the remote name ("money.balance"), ``args`` and ``kwargs`` are the arguments, which
-    may be changed. On the server ``call`` is the ServedCall, ``effect`` what was declared, ``target``
-    the registry's entry; instances among the arguments are still references. On the client ``alias``
-    is the remote's, ``options`` the call's, and ``meta`` travels with it.
+    may be changed. On the server ``call`` is the ServedCall, ``effect`` what was declared,
+    ``target`` the registry's entry; instances among the arguments are still references. On the
+    client ``alias`` is the remote's, ``options`` the call's, and ``meta`` travels with it.
     """
 
     __slots__ = (

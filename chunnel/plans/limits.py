@@ -12,7 +12,7 @@ class QueryLimits:
     """The caps on one plan; ``CHUNNEL_SERVER["LIMITS"]`` changes them, in capitals."""
 
     query_steps: int = 64
-    """Methods chained on one queryset. Chains that people write have a handful; each is replayed."""
+    """Methods chained on one queryset. What people write has a handful; each is replayed."""
 
     query_nodes: int = 200
     """Conditions and their connectors in all filters together. Databases plan a few hundred quickly

@@ -1,8 +1,8 @@
 """The registry: one flat dict from remote names to entries.
 
 Look-up is by exact name in this dict and in no other way; nothing is ever fetched with ``getattr``
-by a name that came over the wire. It is flat so that autodiscovery can put back a shallow copy when an
-``rpc`` module fails halfway.
+by a name that came over the wire. It is flat so that autodiscovery can put back a shallow copy when
+an ``rpc`` module fails halfway.
 """
 
 from __future__ import annotations

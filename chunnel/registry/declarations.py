@@ -165,9 +165,7 @@ def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any)
     parts = path.split(LOOKUP_SEP)
     for position, part in enumerate(parts):
         field = (
-            current._meta.pk  # noqa: SLF001 - Django's documented API
-            if part == "pk"
-            else _get_field(rpc, attribute, current, part, path)
+            current._meta.pk if part == "pk" else _get_field(rpc, attribute, current, part, path)
         )
         if position < len(parts) - 1:
             related = getattr(field, "related_model", None)
@@ -186,9 +184,9 @@ def _get_field(
     rpc: type[ModelRPC], attribute: str, model: type[Model], name: str, path: str
 ) -> Any:
     try:
-        return model._meta.get_field(name)  # noqa: SLF001
+        return model._meta.get_field(name)
     except FieldDoesNotExist:
-        shown = ", ".join(sorted(field.name for field in model._meta.get_fields()))  # noqa: SLF001
+        shown = ", ".join(sorted(field.name for field in model._meta.get_fields()))
         refuse(
             rpc,
             attribute,

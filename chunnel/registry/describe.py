@@ -88,7 +88,7 @@ def exception_schema(entry: Entry, registry: Registry) -> ExceptionSchema:
 
 def model_schema(exposed: ExposedModel, registry: Registry) -> ModelSchema:
     """Describe an exposed model."""
-    meta = exposed.model._meta  # noqa: SLF001 - Django's documented API
+    meta = exposed.model._meta
     methods = sorted(
         (function_schema(each) for each in exposed.entries if each.kind == "method"),
         key=lambda each: each.name,

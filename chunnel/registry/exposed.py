@@ -31,6 +31,8 @@ class ExposedModel:
     for the model and for what is below its name.
     """
 
+    place: Place
+
     def __init__(
         self, model: type[Model], rpc: type[ModelRPC], label: str, place: Place, registry: Registry
     ):
@@ -43,7 +45,7 @@ class ExposedModel:
             raise ImproperlyConfigured(
                 f"register({model.__name__}): the name of a model that is exposed is in CapWords."
             )
-        if model._meta.abstract or model._meta.swapped:  # noqa: SLF001 - documented API
+        if model._meta.abstract or model._meta.swapped:
             raise ImproperlyConfigured(
                 f"register({model.__name__}): an abstract or swapped model has no rows."
             )

@@ -83,10 +83,10 @@ def expose(
 
     ``effect`` says what repeating a call would do: "read" changes nothing, "idempotent" may be
     repeated, "write" (the default) may not. ``atomic`` runs the call in a transaction of the
-    default database, or of the one it names, until the result is ready to be sent. ``blocking`` pins where
-    the default pool runs it: True for a thread of its own, False for the reading thread; left out,
-    the pool learns. ``signature``, an ``inspect.Signature`` or a callable that has one, is for
-    callables that have none or another than they say.
+    default database, or of the one it names, until the result is ready to be sent. ``blocking``
+    pins where the default pool runs it: True for a thread of its own, False for the reading thread;
+    left out, the pool learns. ``signature``, an ``inspect.Signature`` or a callable that has one,
+    is for callables that have none or another than they say.
 
     Raise ImproperlyConfigured for a target, name or option that cannot be, AlreadyExposed if the
     name is taken.

@@ -92,8 +92,9 @@ def _check_for(target: Callable[..., Any]) -> Callable[..., None] | None:
         inner = _check_for(target.__func__)
         return None if inner is None else functools.partial(inner, None)
     if isinstance(target, type):
-        maker = target.__init__  # type: ignore[misc]
-        if not isinstance(maker, FunctionType) or target.__new__ is not object.__new__:
+        maker: Any = target.__init__  # type: ignore[misc]
+        creator: Any = target.__new__
+        if not isinstance(maker, FunctionType) or creator is not object.__new__:
             return None
         return functools.partial(_copy(maker), None)
     if isinstance(inspect.unwrap(target), FunctionType):

@@ -4,8 +4,8 @@ The rules:
 
 * A ``Refusal`` is this server's own verdict; it has a code and a message made for the caller.
 * A CallError, and a RemoteError that stands for nothing but the refusal of a third project, is that
-  project's trouble or the way to it: UPSTREAM, with the chain of projects. Otherwise the caller would
-  take the verdict for ours and eject a healthy server.
+  project's trouble or the way to it: UPSTREAM, with the chain of projects. Otherwise the caller
+  would take the verdict for ours and eject a healthy server.
 * An exception with a remote name, or one that is itself in the closed table, shows its message and
   its plain arguments. Of any other the caller learns the class's name; the message only where
   tracebacks are shown, for it was written for this project's own log.

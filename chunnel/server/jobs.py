@@ -5,8 +5,8 @@ exists), its arguments are unpacked, middleware lets it pass, the shape judges t
 references become instances, the function runs, the result is packed. Whatever goes wrong on the way
 becomes a Failure; a job never raises.
 
-A job is made by the thread that reads the link and runs in the thread, or on the loop, that the pool
-chooses. ``cancel`` and ``grant`` are called by the reader while it runs.
+A job is made by the thread that reads the link and runs in the thread, or on the loop, that the
+pool chooses. ``cancel`` and ``grant`` are called by the reader while it runs.
 """
 
 from __future__ import annotations
@@ -84,10 +84,9 @@ class ServedJob:
         meta = call.meta
         remaining = meta.get("remaining")
         self.deadline = now + remaining / 1000 if type(remaining) is int else None
-        if entry is None:
-            self.name, self.blocking = NOBODY, False
-        else:
-            self.name, self.blocking = entry.name, entry.blocking
+        # Who calls what does not exist is answered at once; to look is all it costs.
+        self.name = NOBODY if entry is None else entry.name
+        self.blocking = False if entry is None else entry.blocking
         hops = meta.get("hops") or ()
         self.served = ServedCall(
             call.call_id.hex(),

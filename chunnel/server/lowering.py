@@ -1,7 +1,8 @@
 """From model things to values that travel.
 
-Only what is declared leaves: an instance becomes its key and its readable fields, a queryset becomes
-columns of them. What is not exposed does not travel at all; it is never reduced to something else.
+Only what is declared leaves: an instance becomes its key and its readable fields, a queryset
+becomes columns of them. What is not exposed does not travel at all; it is never reduced to
+something else.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Lowering:
         self._registry = registry
 
     def __call__(self, value: Any) -> Any:
-        """Return an InstanceRow, a RowSet or a list for ``value``; raise TypeError if it has none."""
+        """Return an InstanceRow, a RowSet or a list for ``value``, or raise TypeError."""
         if isinstance(value, Model):
             return instance_row(self.exposed(type(value)), value)
         if isinstance(value, QuerySet):

@@ -2,9 +2,10 @@
 
 The rules:
 
-* ``get_queryset(context)`` is the root of every operation: queries, methods, instances as arguments.
-* The gate has judged a plan before anything here sees it. Steps are replayed one by one, so slicing,
-  reversing, ordering, and what may not follow what, are Django's own semantics and errors.
+* ``get_queryset(context)`` is the root of every operation: queries, methods, instances as
+  arguments.
+* The gate has judged a plan before anything here sees it. Steps are replayed one by one, so
+  slicing, reversing, ordering, and what may not follow what, are Django's own semantics and errors.
 * A condition is handed over as ``Q((key, value))``, with a connector of our own choosing; what came
   over the wire is never a keyword.
 * One evaluation is one query; one model's references are one query, however many they are.

@@ -44,8 +44,8 @@ IDLE = 300.0  # seconds a stream waits for credit before it is given up
 class Batch:
     """Items that were yielded and not sent. Only list operations that are atomic touch ``items``.
 
-    ``guard`` is held where the allowance is changed, and never while something is packed: who grants
-    credit is the reader of the link.
+    ``guard`` is held where the allowance is changed, and never while something is packed: who
+    grants credit is the reader of the link.
     """
 
     __slots__ = ("allowance", "guard", "items", "job", "most", "since")
@@ -185,7 +185,7 @@ class StreamJob(ServedJob):
             if self._ending is None:
                 self._gather(batch.most - len(batch.items))
             if batch.items and not self._send(wait=not self.dispatcher.borrowed):
-                if self.served.cancelled:
+                if self._is_cancelled():
                     continue
                 return None
             if self._ending is not None and not batch.items:
@@ -237,6 +237,9 @@ class StreamJob(ServedJob):
                     )
             batch.since = 0.0
         return True
+
+    def _is_cancelled(self) -> bool:
+        return self.served.cancelled  # by another thread, meanwhile
 
     def _may_go_on(self) -> bool:
         allowance = self._batch.allowance

@@ -13,7 +13,6 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -80,23 +79,27 @@ class _Service:
             max_message=limits.max_message,
         )
         self._welcomed: tuple[Schema, Welcome] | None = None
-        self._make = lambda schema: Welcome(
+        self._settings = settings
+
+    def _welcome(self) -> Welcome:
+        schema = self.dispatcher.schema
+        if self._welcomed is None or self._welcomed[0] is not schema:
+            self._welcomed = (schema, self._make_welcome(schema))
+        return self._welcomed[1]
+
+    def _make_welcome(self, schema: Schema) -> Welcome:
+        settings = self._settings
+        return Welcome(
             version=1,  # the link puts in the one that was agreed
-            max_message=limits.max_message,
+            max_message=self.link.limits.max_message,
             agent=f"chunnel/{__version__}",
             project=settings.name,
-            instance=instance,
+            instance=self.dispatcher.instance,
             workers=settings.workers,
             fingerprint=schema.fingerprint,
             idle_timeout=float(settings.options.get("idle_timeout", IDLE_TIMEOUT)),
             serializers=tuple(self.dispatcher.serializers),
         )
-
-    def _welcome(self) -> Welcome:
-        schema = self.dispatcher.schema
-        if self._welcomed is None or self._welcomed[0] is not schema:
-            self._welcomed = (schema, self._make(schema))
-        return self._welcomed[1]
 
     def close(self) -> None:
         self.dispatcher.close_all()
@@ -237,10 +240,9 @@ class Lent:
         endpoints: tuple[str, ...],
         *,
         registry: Registry = registry,
-        lend: Callable[..., Any] | None = None,
     ):
-        if lend is None:
-            from ..transports.memory import lend
+        from ..transports.memory import lend
+
         listener = lend(endpoints, self._serve)
         self._service = _Service(settings, listener, new_instance(), registry, borrowed=True)
         self._loop = LoopThread(self._service.source, COROUTINES)
