@@ -87,6 +87,8 @@ def _with_meta(fields: Fields, meta: Metadata) -> Fields:
 
 def _prose(text: str) -> Fields:
     """Return the field of a prose text: cut, and without what UTF-8 cannot hold."""
+    if type(text) is not str:
+        raise Malformed("text must be a string")
     if not text:
         return {}
     if len(text) > MAX_TEXT:

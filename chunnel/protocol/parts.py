@@ -9,6 +9,7 @@ from .limits import (
     CALL_ID_SIZE,
     FROZEN,
     MAX_DEPTH,
+    MAX_ENTRIES,
     MAX_INT,
     MAX_NAME,
     MAX_TOKEN,
@@ -94,6 +95,8 @@ def amounts(value: Any) -> Any:
 def metadata(value: object) -> Metadata:
     if type(value) is not dict:
         raise Malformed("meta must be a map")
+    if len(value) > MAX_ENTRIES:
+        raise Malformed(_TOO_LONG)
     for key, item in value.items():
         if type(key) is not str:
             raise Malformed("meta must have strings as keys")
@@ -102,12 +105,15 @@ def metadata(value: object) -> Metadata:
     return value
 
 
+_TOO_LONG: Final = f"meta must have at most {MAX_ENTRIES} entries at each level"
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 def _check_depth(value: Any, levels: int) -> None:
     if levels < 1:
         raise Malformed("meta is nested too deep")
+    if len(value) > MAX_ENTRIES:
+        raise Malformed(_TOO_LONG)
     if type(value) is dict:
         for key in value:
             if type(key) is not str:
