@@ -28,7 +28,7 @@ SECRET = "hunter2"
         ("zmq://db_1.internal,10.0.0.6:80", ["tcp://db_1.internal:7070", "tcp://10.0.0.6:80"]),
         ("ipc:///run/economy.sock", ["ipc:///run/economy.sock"]),
         ("ipc://@economy", None),
-        ("memory://", ["memory://"]),
+        ("memory://", ["memory://local"]),
         ("memory://economy", ["memory://economy"]),
         ("nats://broker:4222/economy", ["nats://broker:4222/economy"]),
     ],

@@ -69,7 +69,7 @@ class _ClassDocumentation:
 class RemoteClass(RemoteType):
     """The type of what CapWords names stand for; its attributes are those of a model's class."""
 
-    __doc__ = _ClassDocumentation("The type of what CapWords names stand for.")  # type: ignore[assignment]
+    __doc__ = _ClassDocumentation("The type of what CapWords names stand for.")
 
     # Django's templates call what is callable; a page must not make requests by naming something.
     do_not_call_in_templates: ClassVar[bool] = True

@@ -1,7 +1,7 @@
 """Managers of remote models, and the methods that a manager has over there.
 
 A manager has what a queryset has and begins a new one each time. Its other public lower_case
-attributes are methods of the remote manager, called with the plan of the queryset they are asked of.
+attributes are methods of the remote manager; a call sends the plan of the queryset it is made on.
 """
 
 from __future__ import annotations

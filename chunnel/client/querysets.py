@@ -154,7 +154,7 @@ class RemoteQuerySet(QuerySet[Any]):
             )
         return self._then(ValuesList(_names("values_list", fields), flat, named))
 
-    def using(self, *database: Any, **options: Any) -> RemoteQuerySet:  # type: ignore[override]
+    def using(self, *database: Any, **options: Any) -> RemoteQuerySet:
         """Return a copy whose requests are made with these options: ``timeout=2``.
 
         There is no database to choose: what is not a keyword raises NotSupportedError.
@@ -347,7 +347,7 @@ class RemoteQuerySet(QuerySet[Any]):
         return self._plan is None or self._empty
 
     @property
-    def ordered(self) -> bool | None:  # type: ignore[override]
+    def ordered(self) -> bool | None:
         """Whether the rows have an order; None where only the schema, not held, could say."""
         if self._fixed:
             return True

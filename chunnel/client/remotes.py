@@ -10,6 +10,7 @@ Names hold an alias, never a Remote, so that changed settings need no new names.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import warnings
@@ -155,7 +156,8 @@ class Remote:
         if watchers or self.fakes:
             fake = self._watched(name, args, kwargs)
             if fake is not None:
-                return fake(*args, **kwargs)
+                found = fake(*args, **kwargs)
+                return await found if inspect.isawaitable(found) else found
         if settings.DEBUG:
             self._warn_of_writes(name, options)
         return await self.caller.acall(
@@ -286,7 +288,7 @@ def _user_level() -> int:
     return level
 
 
-def _settled(fake: Fake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _settled(fake: Fake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pending:
     from .pending import Pending
 
     try:

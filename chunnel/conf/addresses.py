@@ -83,7 +83,8 @@ def endpoints_of(parts: SplitResult, *, bind: bool = False) -> tuple[str, ...]:
             raise AddressError("names no path; write it like 'ipc:///run/economy.sock'")
         return (f"ipc://{path}",)
     if scheme == "memory":
-        return (f"memory://{parts.netloc}{parts.path.rstrip('/')}",)
+        place = f"{parts.netloc}{parts.path}".rstrip("/")
+        return (f"memory://{place or 'local'}",)
     return (f"{scheme}://{parts.netloc}{parts.path}",)  # a transport of the project's own
 
 
