@@ -7,8 +7,9 @@ from importlib import import_module
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import Lift, Lower, Packed, Serializer
+from .tree import TreeSerializer
 
-__all__ = ["Lift", "Lower", "Packed", "Serializer", "load"]
+__all__ = ["Lift", "Lower", "Packed", "Serializer", "TreeSerializer", "load"]
 
 _SHIPPED = {
     "json": "chunnel.serializers.json.JSONSerializer",

@@ -5,7 +5,7 @@ that fail. When packing failed, the value is walked once more, slowly and with a
 culprit is met again.
 
 Paths read like Python: ``args[0]['when'].x``. ``.x`` is a field of an instance, or a part of what a
-project's own type encodes to; ``{x}`` is an element of a set; ``key x of`` a dict's key.
+project's own type encodes to; ``{x}`` is an element of a set, `` key x`` a dict's key itself.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Walk:
     def _visit_items(self, value: Any, path: str, within: tuple[int, ...], inside: bool) -> None:
         if isinstance(value, dict):
             for key, item in value.items():
-                self.visit(key, f"key {_short(key)} of {path}", within)
+                self.visit(key, f"{path} key {_short(key)}", within)
                 dotted = inside and isinstance(key, str) and key.isidentifier()
                 self.visit(item, f"{path}.{key}" if dotted else f"{path}[{_short(key)}]", within)
         elif isinstance(value, list | tuple):
