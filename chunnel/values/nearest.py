@@ -44,7 +44,9 @@ def _exact_uuid(value: UUID) -> UUID:
 
 
 def _exact_datetime(value: dt.datetime) -> dt.datetime:
-    return dt.datetime.combine(_exact_date(value), _exact_time(value.timetz()))
+    clock = (value.hour, value.minute, value.second, value.microsecond)
+    day = (value.year, value.month, value.day)
+    return dt.datetime(*day, *clock, value.tzinfo, fold=value.fold)
 
 
 def _exact_date(value: dt.date) -> dt.date:
