@@ -13,6 +13,7 @@ psycopg chooses its way to wait when it is imported, so patching later would be 
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
@@ -112,8 +113,9 @@ class Command(BaseCommand):
         def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
             if number == signal.SIGHUP and hangup_reloads:
                 reload.set()
-            # Not here: this thread may hold any of the worker's locks.
-            threading.Thread(target=worker.stop, args=(_grace(settings),), daemon=True).start()
+            # Not here: this thread may hold any of the worker's locks. And without threading's
+            # Thread, whose start waits, which gevent forbids in a signal handler.
+            _thread.start_new_thread(worker.stop, (_grace(settings),))
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, stop)

@@ -1,0 +1,309 @@
+"""``runrpcserver`` as people run it: real processes, real sockets, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chunnel import CallError, remote, remotes
+
+from ..live import address_of, run, running, until
+
+pytestmark = pytest.mark.leaks("the client keeps its connections; they are closed by the fixture")
+
+
+def serve(*arguments: str, settings: str = "tests.settings", dev: bool = True) -> tuple[str, ...]:
+    return (
+        *(("-W", "error") if dev else ()),
+        *("-m", "django", "runrpcserver", *arguments, "--settings", settings),
+    )
+
+
+PRICE = """
+from chunnel import expose
+
+@expose(effect="read")
+def price():
+    return 1
+"""
+SLOW = """
+import pathlib, time
+from chunnel import expose
+
+@expose
+def slow(path):
+    pathlib.Path(path).touch()
+    time.sleep(1)
+    return "done"
+"""
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"CHUNNEL_TEST_DATABASE": str(tmp_path / "bank.sqlite3"), "PYTHONPATH": str(tmp_path)}
+
+
+@pytest.fixture
+def connect(settings: Any) -> Iterator[Callable[[str], Any]]:
+    """Return what points the remote ``economy`` at an address."""
+
+    def connect(address: str) -> Any:
+        settings.CHUNNEL_REMOTES = {"economy": {"ENDPOINTS": [address], "TIMEOUT": 20}}
+        return remote.economy
+
+    yield connect
+    remotes["economy"].close()
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_a_signal(
+    env: dict[str, str], connect: Callable[[str], Any], number: signal.Signals
+) -> None:
+    """It says what it serves and where, with -v 2 each call, and exits with 0."""
+    with running(*serve("0", "--noreload", "-v2"), env=env) as server:
+        economy = connect(address_of(server))
+        server.line_with("System check identified no issues")
+        server.line_with("  bank: ")
+        server.line_with("Pool threads, 32 calls at once, 1 worker")
+        assert economy.bank.echo("hello") == "hello"
+        server.line_with(" tests bank.echo result ")
+        with pytest.raises(ValueError, match="on purpose") as caught:
+            economy.bank.fail("value", "on purpose")
+        line = server.line_with(" tests bank.fail ValueError ")
+        assert line.endswith(caught.value.call.call_id)
+        said = len(server.lines)
+        server.signal(number)
+        assert server.wait() == 0, server.output
+        assert server.lines[said:] == []
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_calls_under_way_are_finished(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path, workers: str
+) -> None:
+    """Who was being served when the signal came gets the answer."""
+    make_app(tmp_path, SLOW, debug=False)
+    began = tmp_path / "began"
+    options = ("0", "--noreload", "--workers", workers)
+    with running(*serve(*options, settings="shop_settings"), env=env) as server:
+        economy = connect(address_of(server))
+        if workers == "2":
+            server.line_with("All 2 workers serve.")
+        pending = economy.shop.slow.submit(str(began))
+        until(began.exists)
+        server.signal(signal.SIGTERM)
+        assert pending.result() == "done"
+        assert server.wait() == 0, server.output
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("0", "tcp://127.0.0.1:"),
+        ("0:0", "tcp://0.0.0.0:"),
+        ("[::1]:0", "tcp://[::1]:"),
+        ("tcp://127.0.0.1:0", "tcp://127.0.0.1:"),
+    ],
+)
+def test_addresses_are_as_short_as_those_of_runserver(
+    env: dict[str, str], connect: Callable[[str], Any], given: str, shown: str
+) -> None:
+    with running(*serve(given, "--noreload"), env=env) as server:
+        address = address_of(server)
+        assert address.startswith(shown)
+        assert connect(address.replace("0.0.0.0", "127.0.0.1")).bank.echo(1) == 1
+
+
+def test_a_path_can_be_an_address(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
+) -> None:
+    address = f"ipc://{tmp_path}/bank.sock"
+    with running(*serve(address, "--noreload"), env=env) as server:
+        assert address_of(server) == address
+        assert connect(address).bank.echo(1) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_address_in_use_is_one_sentence(env: dict[str, str], workers: str) -> None:
+    """On standard error, with an exit code, and nothing of Python in it."""
+    with taken_port() as port:
+        ended = run(*serve(str(port), "--noreload", "--workers", workers, "-v0"), env=env)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert f"tcp://127.0.0.1:{port}" in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--workers", "0"], "--workers must be a whole number of at least 1, not '0'."),
+        (["--concurrency", "many"], "--concurrency must be a whole number"),
+        (["--pool", "fibres"], "There is no pool 'fibres'; the pools are 'threads' and 'gevent'."),
+        (["--frobnicate"], "nrecognized arguments: --frobnicate."),
+        (["99999"], "port that is not between"),
+        (["here:now"], "The address"),
+        (["ipc:///tmp/chunnel-shared.sock", "--workers", "2"], "cannot share ipc://"),
+    ],
+)
+def test_a_bad_option_is_one_sentence(env: dict[str, str], options: list[str], text: str) -> None:
+    ended = run(*serve(*options, "--noreload", "-v0"), env=env)
+    assert ended.returncode in (1, 2)
+    [line] = ended.stderr.splitlines()
+    assert text in line
+
+
+def test_a_fault_in_the_settings_is_shown_before_serving(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """The system checks come first."""
+    (tmp_path / "faulty.py").write_text(
+        "from tests.settings import *\nCHUNNEL_REMOTES = {'economy': 'nonsense'}\n"
+    )
+    ended = run(*serve("0", "--noreload", settings="faulty"), env=env)
+    assert ended.returncode != 0
+    assert "chunnel.E004" in ended.stderr
+    assert "Serving" not in ended.stdout
+
+
+def test_a_broken_rpc_module_shows_its_own_traceback(env: dict[str, str], tmp_path: Path) -> None:
+    """The last line is the error in that file, and the file is named."""
+    make_app(tmp_path, "1 / 0")
+    ended = run(*serve("0", "--noreload", settings="shop_settings"), env=env)
+    assert ended.returncode != 0
+    assert str(tmp_path / "shop" / "rpc.py") in ended.stderr
+    assert ended.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+def make_app(folder: Path, code: str, *, debug: bool = True) -> Path:
+    """Make an app ``shop`` with this ``rpc`` module, and settings for it."""
+    (folder / "shop_settings.py").write_text(
+        f"from tests.settings import *\nDEBUG = {debug}\nINSTALLED_APPS = [*INSTALLED_APPS, 'shop']\n"
+    )
+    (folder / "shop").mkdir()
+    (folder / "shop" / "__init__.py").touch()
+    module = folder / "shop" / "rpc.py"
+    module.write_text(code)
+    return module
+
+
+def test_workers_share_the_address(env: dict[str, str], connect: Callable[[str], Any]) -> None:
+    """All answer; one that is killed comes back; the parent ends them all."""
+    with running(*serve("0", "--noreload", "--workers", "2"), env=env) as server:
+        connect(address_of(server))
+        server.line_with("All 2 workers serve.")
+        before = instances(2)
+        parent = server.process.pid
+        [victim, _] = children(parent)
+        os.kill(victim, signal.SIGKILL)
+        server.line_with(f"(process {victim}) was ended by SIGKILL; starting it again")
+        until(lambda: len(instances(2) | before) == 3)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.output
+
+
+def test_hangup_loads_new_code(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """With several workers and with one; callers notice nothing but the new answer."""
+    module = make_app(tmp_path, PRICE, debug=False)
+    for workers in ("1", "2"):
+        module.write_text(module.read_text().replace("return 2", "return 1"))
+        options = ("0" if workers == "2" else str(free_port()), "--noreload", "--workers", workers)
+        with running(*serve(*options, settings="shop_settings"), env=env) as server:
+            economy = connect(address_of(server))
+            if workers == "2":
+                server.line_with("All 2 workers serve.")
+            assert economy.shop.price() == 1
+            module.write_text(module.read_text().replace("return 1", "return 2"))
+            server.signal(signal.SIGHUP)
+            server.line_with("Reloading")
+
+            def is_new(economy: Any = economy) -> bool:
+                try:
+                    return bool(economy.shop.price() == 2)
+                except CallError:  # between two lives of the one worker
+                    return False
+
+            until(is_new)
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0, server.output
+
+
+def test_changed_code_is_loaded_in_development(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """With DEBUG the server restarts by itself; a signal ends both processes with 0."""
+    module = make_app(tmp_path, PRICE)
+    port = free_port()
+    # Django's autoreloader leaves a pipe to the garbage collector, so warnings are no errors here.
+    with running(*serve(str(port), settings="shop_settings", dev=False), env=env) as server:
+        economy = connect(address_of(server))
+        assert economy.shop.price() == 1
+        module.write_text(module.read_text().replace("return 1", "return 1 + 1"))
+
+        def is_new() -> bool:
+            try:
+                return bool(economy.shop.price() == 2)
+            except CallError:  # it restarts
+                return False
+
+        until(is_new)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.output
+        assert "Traceback" not in server.output
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_greenlets_serve(env: dict[str, str], connect: Callable[[str], Any]) -> None:
+    """The command patches itself before Django is loaded; many calls wait at once."""
+    pytest.importorskip("gevent")
+    with running(*serve("0", "--noreload", "--pool", "gevent"), env=env) as server:
+        economy = connect(address_of(server))
+        server.line_with("Pool gevent")
+        pendings = [economy.bank.nap.submit(0.2) for _ in range(20)]
+        assert [pending.result() for pending in pendings] == [0.2] * 20
+        assert list(economy.bank.statement(3)) == [0, 1, 2]
+        assert economy.bank.later(1) == 1
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.output
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def instances(number: int) -> set[str]:
+    """Return the instances behind the address, once there are ``number`` of them."""
+    found: set[str] = set()
+
+    def all_found() -> bool:
+        found.update(str(status.instance) for status in remotes["economy"].ping() if status.up)
+        return len(found) >= number
+
+    until(all_found)
+    return found
+
+
+def children(parent: int) -> list[int]:
+    text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in text.split()]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import datetime
+import json
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from chunnel.management.commands.rpccall import parse_arguments, to_plain
+
+
+def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Return exit code and standard error of a call that fails."""
+    with pytest.raises(SystemExit) as caught:
+        call_command("rpccall", *arguments)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert isinstance(caught.value.code, int)
+    return int(caught.value.code), captured.err
+
+
+@pytest.mark.usefixtures("economy")
+def test_a_result_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Arguments are JSON, by place or by name."""
+    call_command("rpccall", "economy.bank.echo", "42", '{"a": [1.5, null]}', "key=true", "text")
+    args, kwargs = json.loads(capsys.readouterr().out)
+    assert args == [42, {"a": [1.5, None]}, "text"]
+    assert kwargs == {"key": True}
+
+
+@pytest.mark.usefixtures("economy")
+def test_a_stream_is_printed_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("rpccall", "economy.bank.statement", "3")
+    assert capsys.readouterr().out == "0\n1\n2\n"
+
+
+@pytest.mark.usefixtures("economy")
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["economy.bank.fail", "value", "on purpose"], 3, "on purpose"),
+        (["economy.bank.fail", "funds"], 3, "InsufficientFunds"),
+        (["economy.bank.nothing"], 4, "nothing"),
+        (["economy.bank.balance"], 4, "missing 1 required positional argument: 'uid'"),
+        (["economy.bank.nap", "5", "--timeout=0.2"], 6, "economy.bank.nap"),
+    ],
+)
+def test_the_exit_code_says_what_went_wrong(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, text: str
+) -> None:
+    """The message goes to standard error alone."""
+    found, message = failing(capsys, *arguments)
+    assert found == code
+    assert text in message
+
+
+@pytest.mark.usefixtures("nobody")
+def test_no_server_has_a_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names alias and endpoint."""
+    code, message = failing(capsys, "economy.bank.echo")
+    assert code == 5
+    assert "economy" in message
+    assert "tcp://127.0.0.1:1" in message
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["balance"], "'balance' is not of the form alias.app.function"),
+        (["economy.bank"], "is not of the form"),
+        (["economy.bank.Account.deposit"], "is not of the form"),
+        (["nowhere.bank.balance"], "economy"),
+        (["economy.bank.Account"], "economy.bank.Account is a class"),
+        (["economy.bank.echo", "a=1", "a=2"], "'a' is given twice"),
+    ],
+)
+def test_a_wrong_use_is_a_sentence(arguments: list[str], text: str) -> None:
+    with pytest.raises(CommandError, match=text):
+        call_command("rpccall", *arguments)
+
+
+def test_arguments_are_json_or_text() -> None:
+    """An equals sign makes a named argument only after a name."""
+    assert parse_arguments(["1", "x", "a=2", "b=x=y", '"c=3"', "1=2"]) == (
+        [1, "x", "c=3", "1=2"],
+        {"a": 2, "b": "x=y"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Decimal("1.50"), "1.50"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (b"\xff", "/w=="),
+        (datetime.date(2026, 1, 2), "2026-01-02"),
+        ({1: (2, {3})}, {"1": [2, [3]]}),
+        (datetime.timedelta(seconds=90), "0:01:30"),
+        (10**30, 10**30),
+    ],
+)
+def test_what_json_lacks_is_text(value: Any, plain: Any) -> None:
+    assert to_plain(value) == plain

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+
+
+def test_without_an_alias_it_lists_this_project(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each function with its signature and the first line of its docstring."""
+    call_command("rpclist")
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        "bank.balance(uid: int) -> Decimal  # Return the balance of a citizen's account." in lines
+    )
+
+
+@pytest.mark.usefixtures("economy")
+def test_with_an_alias_it_lists_the_remote(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same names with the alias before them; methods stand below their model."""
+    call_command("rpclist", "economy")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("economy.bank.balance(uid: int) -> Decimal") for line in lines)
+    model = next(n for n, line in enumerate(lines) if line.startswith("economy.bank.Account("))
+    assert any(line.startswith("    .deposit(") for line in lines[model + 1 :])
+    assert any(line.startswith("economy.bank.InsufficientFunds: ") for line in lines)
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize(("alias", "text"), [("nowhere", "economy"), ("economy", "127.0.0.1:1")])
+def test_what_cannot_be_had_is_a_sentence(alias: str, text: str) -> None:
+    """An unknown alias names the known ones, a dead remote its endpoints."""
+    with pytest.raises(CommandError, match=text):
+        call_command("rpclist", alias)
