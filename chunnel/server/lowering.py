@@ -1,8 +1,10 @@
 """From model things to values that travel.
 
 Only what is declared leaves: an instance becomes its key and its readable fields, a queryset
-becomes columns of them. What is not exposed does not travel at all; it is never reduced to
-something else.
+becomes columns of them. A field is named as its attribute (``branch_id`` for the foreign key
+``branch``), because it holds the key. An instance of a model that is not exposed does not travel at
+all; it is never reduced to something else. Rows of ``values()`` are plain values that the function's
+author chose, of any model.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
 from django.db.models.query import ModelIterable
 
 from ..protocol.messages import FailureCode
+from ..registry.modelrpc import DEFAULT_MAX_ROWS
 from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
 from .failures import Refusal
 
@@ -34,6 +38,8 @@ class Lowering:
             return instance_row(self.exposed(type(value)), value)
         if isinstance(value, QuerySet):
             return self._queryset(value)
+        if isinstance(value, FieldFile):
+            return value.name
         raise TypeError(f"{type(value).__qualname__} cannot travel")
 
     def exposed(self, model: type[Model]) -> ExposedModel:
@@ -47,26 +53,26 @@ class Lowering:
         )
 
     def _queryset(self, queryset: QuerySet[Any]) -> Any:
-        plain = not issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
+        evaluated = queryset._result_cache is not None  # noqa: SLF001
+        if not issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001
+            most = DEFAULT_MAX_ROWS
+            found = list(queryset if evaluated else queryset[: most + 1])
+            check_count(queryset.model._meta.label, len(found), most)
+            return found
         exposed = self.exposed(queryset.model)
-        if queryset._result_cache is None:  # noqa: SLF001
-            if not plain:
-                return rows(exposed, queryset)
-            queryset = queryset[: exposed.max_rows + 1]
-        found = list(queryset)
-        check_rows(exposed, len(found))
-        return found if plain else row_set(exposed, found)
+        if not evaluated:
+            return rows(exposed, queryset)
+        check_rows(exposed, len(queryset))
+        return row_set(exposed, list(queryset))
 
 
 def instance_row(exposed: ExposedModel, instance: Model) -> InstanceRow:
     """Return an instance as its key and its readable fields, without those that are deferred."""
-    names: tuple[str, ...] = exposed.names
-    attributes: tuple[str, ...] = exposed.attributes
+    names: tuple[str, ...] = exposed.attributes
     missing = instance.get_deferred_fields()
     if missing:
-        pairs = [pair for pair in zip(names, attributes, strict=True) if pair[1] not in missing]
-        names, attributes = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-    values = tuple(getattr(instance, attribute) for attribute in attributes)
+        names = tuple(name for name in names if name not in missing)
+    values = tuple(getattr(instance, name) for name in names)
     text = str(instance) if exposed.shows_text else None
     return InstanceRow(exposed.name, instance.pk, names, values, text)
 
@@ -84,15 +90,13 @@ def rows(exposed: ExposedModel, queryset: QuerySet[Any]) -> RowSet:
     # Prefetching is for instances, of which there are none.
     tuples = list(bounded.prefetch_related(None).values_list("pk", *exposed.attributes))
     check_rows(exposed, len(tuples))
-    return columns(exposed.name, (PK_COLUMN, *exposed.names), tuples)
+    return columns(exposed.name, (PK_COLUMN, *exposed.attributes), tuples)
 
 
 def row_set(exposed: ExposedModel, instances: Sequence[Model]) -> RowSet:
     """Return instances that are there already as columns."""
-    wanted = [*exposed.attributes]
-    found: list[Any] = [[instance.pk for instance in instances]]
-    found.extend(list(map(attrgetter(attribute), instances)) for attribute in wanted)
-    names = (PK_COLUMN, *exposed.names)
+    names = (PK_COLUMN, *exposed.attributes)
+    found: list[Any] = [list(map(attrgetter(name), instances)) for name in names]
     if exposed.shows_text:
         names = (*names, TEXT_COLUMN)
         found.append([str(instance) for instance in instances])
@@ -115,8 +119,13 @@ def slices(whole: RowSet, size: int) -> Iterable[RowSet]:
 
 def check_rows(exposed: ExposedModel, count: int) -> None:
     """Raise the refusal if there are more rows than one evaluation may return."""
-    if count > exposed.max_rows:
+    check_count(exposed.name, count, exposed.max_rows)
+
+
+def check_count(name: str, count: int, most: int) -> None:
+    """Raise the refusal if ``count`` rows of ``name`` are more than ``most``."""
+    if count > most:
         raise Refusal(
             FailureCode.TOO_MANY_ROWS,
-            f"{exposed.name}: the query has more than {exposed.max_rows} rows; slice or filter it.",
+            f"{name}: the query has more than {most} rows; slice or filter it.",
         )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
+from django.db.models.fields.files import FieldFile
 
 from ..exceptions import QueryRefused
 from ..plans import (
@@ -121,9 +122,9 @@ def _apply(exposed: ExposedModel, queryset: QuerySet[Any], step: Step) -> QueryS
         case Slice(start, stop):
             return queryset[start:stop]
         case Values(names):
-            return queryset.values(*(names or exposed.names))
+            return queryset.values(*(names or exposed.attributes))
         case ValuesList(names, flat, named):
-            return queryset.values_list(*(names or exposed.names), flat=flat, named=named)
+            return queryset.values_list(*(names or exposed.attributes), flat=flat, named=named)
 
 
 def _condition(tree: Tree) -> Q:
@@ -143,7 +144,7 @@ def _operate(exposed: ExposedModel, queryset: QuerySet[Any], plan: Plan, operati
             return queryset.exists()
     if plan.row is not None or exposed.shows_text:
         return getattr(queryset, operation)()  # get, first or last: the gate knows no others
-    names = exposed.names
+    names = exposed.attributes
     found = getattr(
         queryset.prefetch_related(None).values_list("pk", *exposed.attributes), operation
     )()
@@ -155,8 +156,9 @@ def _rows(exposed: ExposedModel, queryset: QuerySet[Any], plan: Plan) -> RowSet 
     if step is None:
         whole = lowering.rows(exposed, queryset)
     else:
-        names = step.names or exposed.names
-        tuples = list(queryset.values_list(*names)[: exposed.max_rows + 1])
+        names = step.names or exposed.attributes
+        bounded = queryset.prefetch_related(None)[: exposed.max_rows + 1]
+        tuples = list(bounded.values_list(*names))
         lowering.check_rows(exposed, len(tuples))
         whole = lowering.columns(None, names, tuples)
     return Batches(whole) if whole.columns and len(whole.columns[0]) > BATCH else whole
@@ -183,7 +185,7 @@ class Subject:
     def __init__(self, exposed: ExposedModel, instance: Model):
         self.exposed = exposed
         self.instance = instance
-        self._before = [_kept(getattr(instance, attribute)) for attribute in exposed.attributes]
+        self._before = [_kept(getattr(instance, name)) for name in exposed.attributes]
 
     def changed(self) -> dict[str, Any] | None:
         """Return the readable fields that the method changed, or None."""
@@ -196,9 +198,8 @@ class Subject:
         if computed:  # F("balance") + 1 was saved; only the database knows what that is
             instance.refresh_from_db(fields=computed)
         found = {}
-        fields = zip(exposed.names, exposed.attributes, self._before, strict=True)
-        for name, attribute, before in fields:
-            now = getattr(instance, attribute)
+        for name, before in zip(exposed.attributes, self._before, strict=True):
+            now = _plain(getattr(instance, name))
             if now != before or type(now) is not type(before):
                 found[name] = now
         return found or None
@@ -216,7 +217,12 @@ def subject(entry: Entry, ref: Any, served: ServedCall, registry: Registry) -> S
 
 def _kept(value: Any) -> Any:
     """Return a value that does not change when the instance's does."""
+    value = _plain(value)
     return value if isinstance(value, _SCALARS) else copy.deepcopy(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.name if isinstance(value, FieldFile) else value
 
 
 # Instances as arguments

@@ -1,0 +1,50 @@
+"""Fixtures of the server's tests."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.apps.bank.models import Account, Branch
+
+from .caller import Caller, lent, served
+
+
+@pytest.fixture
+def call(db: None) -> Iterator[Caller]:
+    """A caller whose calls run in this thread, within the test's transaction."""
+    with lent() as caller:
+        yield caller
+
+
+@pytest.fixture
+def away(transactional_db: None) -> Iterator[Caller]:
+    """A caller of a worker that has threads and connections of its own."""
+    with served() as caller:
+        yield caller
+
+
+def make_accounts(balances: list[int]) -> list[Account]:
+    """Return accounts with the uids 1, 2, …, at two branches in turn."""
+    branches = [Branch.objects.create(city=city, code=city[:2]) for city in ("Bern", "Chur")]
+    opened = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    return Account.objects.bulk_create(
+        Account(
+            uid=uid,
+            owner=f"Citizen {uid}",
+            balance=Decimal(balance),
+            opened=opened + datetime.timedelta(days=uid),
+            branch=branches[uid % 2],
+            secret=f"secret {uid}",
+        )
+        for uid, balance in enumerate(balances, 1)
+    )
+
+
+@pytest.fixture
+def accounts(request: pytest.FixtureRequest) -> list[Account]:
+    request.getfixturevalue("call" if "call" in request.fixturenames else "away")
+    return make_accounts([50, -20, 300, 120, 0])
