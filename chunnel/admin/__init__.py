@@ -63,5 +63,5 @@ class RpcApiAdmin(RpcApiModelAdmin):
             "page": build_page(schema, query),
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined] # as the admin does
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/chunnel/rpcapi/change_list.html", context)

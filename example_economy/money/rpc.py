@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ def transfer(payer: int, payee: int, amount: Decimal, memo: str = "") -> Decimal
 
 
 @expose(effect="read")
-def statement(uid: int) -> Iterator[dict[str, Any]]:
+def statement(uid: int) -> Iterator[Mapping[str, Any]]:
     """Stream the bookings on a citizen's account, the oldest first."""
     bookings = Transaction.objects.filter(account__uid=uid)
     yield from bookings.values("booked", "amount", "memo").iterator()

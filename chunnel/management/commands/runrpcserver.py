@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        if self._called_from_command_line:
+        if getattr(self, "_called_from_command_line", False):
             parser.error = self._refuse  # type: ignore[method-assign] # argparse prints the usage too
         return parser
 
