@@ -18,8 +18,10 @@ The rules, each of which has tests that force its interleavings:
     and often a thread that just ended another call is there before it: a wake-up is dear, and to
     wake a thread for each call costs a third of the throughput of short sleepers.
 (c) Promotion never queues behind work: the office goes to an idle thread by hand, never through
-    the backlog. A reader runs a call only while there are more idle and waking threads than waiting
-    calls; that stays so until the sentinel takes one, since only a reader adds calls.
+    the backlog. A reader runs a call only while there are more threads free (idle or waking) than
+    calls waiting. That difference shrinks no more, since only a reader adds calls; and the last
+    idle thread is woken for work only while a call waits for each free one. So there is an idle
+    thread when the sentinel wants one.
 (d) The reader publishes ``_since``, then looks at ``_dozing``; the sentinel sets ``_dozing``, then
     looks at ``_since``. In whichever order these fall, one of the two notices the other.
 (e) A deposed thread never touches the link: it posts its reply, and the new reader sends it.
@@ -258,6 +260,7 @@ class HandoverPool(Pool):
         habits, meet = self._placement.habits, self._placement.meet
         clock, cpu_clock = time.monotonic, time.thread_time
         while True:
+            job = reply = None  # not kept alive while waiting
             job = receive(None)
             if self._phase:
                 if not self._wind_up(job):
@@ -315,7 +318,6 @@ class HandoverPool(Pool):
                     send(reply)
                 except Exception:  # noqa: BLE001 - one reply; a broken link will tell in receive
                     complain(job)
-            job = reply = None  # not kept alive while waiting
 
     def _post(self, job: Job, reply: Any) -> None:
         try:
@@ -439,13 +441,7 @@ class HandoverPool(Pool):
         with self._lock:
             if self._since != since:  # it ended just now
                 return
-            gate = None
-            if self._idle:
-                self._reader = self._idle.pop()
-                gate = self._reader.gate
-            else:  # the waking one, on its way to an empty backlog; else rule (c) is broken
-                assert self._waking is not None
-                self._reader = self._waking
+            self._reader = successor = self._idle.pop()  # there is one: rule (c)
             self._since = 0.0
             self._last = since
             habit = self._habit
@@ -453,8 +449,7 @@ class HandoverPool(Pool):
             habit.deposed()
         if self._points:
             self._points("promoted")
-        if gate is not None:
-            gate.release()
+        successor.gate.release()
 
     def _all_stuck(self) -> bool:
         """Return whether every thread but the reader is stuck; say so to all who must know."""

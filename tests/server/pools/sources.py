@@ -1,7 +1,7 @@
 """A link without a network, and jobs to put through it.
 
-``Line`` is a real source in miniature: calls go in at one end, replies come out at the other, and it
-fails the test when a thread that does not own it reads or sends.
+``Line`` is a real source in miniature: calls go in at one end and replies come out at the other. It
+notes in ``faults`` when a thread that does not own it reads or sends.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Work:
 
 
 class Line:
-    """A source. ``call`` puts a job in, ``reply`` waits for its reply; both from the test's side."""
+    """A source. ``call`` puts a job in and ``reply`` waits for its reply, on the test's side."""
 
     def __init__(self) -> None:
         self.incoming: deque[Work | str] = deque()

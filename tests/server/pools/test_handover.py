@@ -1,0 +1,615 @@
+"""The rules (a) to (h) of the default pool, each with the interleavings that would break it.
+
+Threads are stopped at the pool's scheduling points and released in the order that a test wants. The
+thread that called ``run``, the sentinel, is called "runner" here.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from chunnel.server.pools import handover
+from chunnel.server.pools.handover import HandoverPool
+from chunnel.server.pools.placement import YOUNG
+
+from .contract import Gate, Served, serving
+from .points import Points
+from .sources import PATIENCE, Line, Work, eventually
+
+SENTINEL = "runner"
+
+
+class Stage(Served):
+    """A running pool and its points; ``inline`` and ``aside`` calls are pinned to their places."""
+
+    pool: HandoverPool
+    points: Points
+
+    def inline(self, function: Any = lambda: None, **kwargs: Any) -> Work:
+        return self.call(function, blocking=False, **kwargs)
+
+    def aside(self, function: Any = lambda: None, **kwargs: Any) -> Work:
+        return self.call(function, blocking=True, **kwargs)
+
+    @property
+    def reader(self) -> str:
+        reader = self.pool._reader
+        assert reader is not None
+        return reader.thread.name
+
+    def all_idle(self) -> None:
+        """Wait until nobody but the reader has anything to do."""
+        eventually(lambda: len(self.pool._idle) == self.pool.concurrency, "all idle")
+
+
+@contextmanager
+def stage(**options: Any) -> Iterator[Stage]:
+    points = Points()
+    with serving(HandoverPool, points=points, **options) as served:
+        served.__class__ = Stage
+        assert isinstance(served, Stage)
+        served.points = points
+        served.ping()  # the first reader reads
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def _no_second_chance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sentinel doze for ever, so that a lost wake-up is not mended by its next look."""
+    monkeypatch.setattr(handover, "LOOK", 1000.0)
+
+
+class TestThreads:
+    """(a) CONCURRENCY calls need CONCURRENCY + 1 threads, and one is always left to read."""
+
+    def test_one_more_thread_than_calls(self) -> None:
+        with stage(concurrency=3) as s:
+            s.ping()
+            names = [t.name for t in threading.enumerate() if t.name.startswith("chunnel-worker-")]
+            assert sorted(names) == [f"chunnel-worker-{n}" for n in (1, 2, 3, 4)]
+
+    def test_the_last_free_thread_queues_even_what_is_pinned_inline(self) -> None:
+        """With every other thread busy, the reader runs nothing itself and goes on reading."""
+        gate = Gate()
+        with stage(concurrency=2) as s:
+            busy = [s.aside(gate) for _ in range(2)]
+            gate.holds(2)
+            quick = s.inline()
+            s.ping()
+            assert quick.number not in s.line.replies
+            reader = s.reader
+            gate.open()
+            s.reply(quick)
+            assert quick.thread != reader
+            for work in busy:
+                s.reply(work)
+
+    def test_the_last_of_many_depositions_leaves_a_reader(self) -> None:
+        """CONCURRENCY calls that all surprise are run, each deposing its reader, and no more."""
+        gate = Gate()
+        with stage(concurrency=3) as s:
+            works = [s.inline(gate) for _ in range(4)]
+            gate.holds(3)
+            s.ping()
+            assert gate.entered == 3
+            gate.open()
+            for work in works:
+                assert s.reply(work) == "through"
+            assert gate.most == 3
+
+
+class TestGiving:
+    """(b) Giving away and going idle are decided in one section each: no call is forgotten."""
+
+    def test_a_call_given_while_a_thread_is_about_to_look(self) -> None:
+        """The thread has ended a call and not yet looked for another: it finds the new one."""
+        with stage(concurrency=1) as s, s.points.at("ended", "chunnel-worker-2") as stop:
+            first = s.aside()
+            stop.reached()
+            second = s.aside()
+            s.ping()
+            assert second.number not in s.line.replies
+            stop.release()
+            s.reply(first)
+            s.reply(second)
+            assert second.thread == first.thread == "chunnel-worker-2"
+
+    def test_a_call_given_while_a_thread_is_about_to_wait(self) -> None:
+        """The thread is on the idle stack and does not wait yet: it is woken all the same."""
+        with stage(concurrency=1) as s, s.points.at("idle", "chunnel-worker-2") as stop:
+            s.aside()
+            stop.reached()
+            second = s.aside()
+            s.ping()
+            stop.release()
+            s.reply(second)
+
+    def test_a_call_taken_by_a_thread_that_just_ended_another(self) -> None:
+        """The thread woken for it finds the backlog empty and is idle again, for the next."""
+        gate = Gate()
+        with stage(concurrency=2) as s:
+            first = s.aside(gate)
+            gate.holds(1)
+            with s.points.at("woken") as stop:
+                second = s.aside()
+                stop.reached()
+                gate.open()
+                s.reply(second)
+                assert second.thread == first.thread
+            s.all_idle()
+            assert s.pool._waking is None
+            gate = Gate()
+            works = [s.aside(gate), s.aside(gate)]
+            gate.holds(2)
+            gate.open()
+            for work in works:
+                s.reply(work)
+
+    def test_calls_given_while_a_thread_is_waking(self) -> None:
+        """No second thread is woken beside it; it wakes the next one, and that the next."""
+        gate = Gate()
+        with stage(concurrency=3) as s, s.points.at("woken") as stop:
+            works = [s.aside(gate)]
+            stop.reached()
+            works += [s.aside(gate) for _ in range(2)]
+            s.ping()
+            assert gate.entered == 0
+            assert len(s.pool._idle) == 2
+            stop.release()
+            gate.holds(3)
+            gate.open()
+            for work in works:
+                s.reply(work)
+
+    def test_a_thread_ends_while_the_reader_has_not_yet_woken_another(self) -> None:
+        """The reader stands between its section and the wake-up: both threads may come."""
+        gate = Gate()
+        with stage(concurrency=2) as s:
+            first = s.aside(gate)
+            gate.holds(1)
+            with s.points.at("taken") as stop:
+                second = s.aside()
+                stop.reached()
+                gate.open()
+                eventually(lambda: second.thread)
+                assert second.thread == first.thread
+            s.reply(second)
+            s.all_idle()
+            s.reply(s.aside())
+
+    def test_the_bound_counts_calls_that_wait_for_a_busy_thread(self) -> None:
+        """Calls that a free thread is on its way to do not fill the queue."""
+        gate = Gate()
+        with stage(concurrency=3, queue=1) as s:
+            with s.points.at("woken") as stop:
+                works = [s.aside(gate) for _ in range(5)]
+                stop.reached()
+                assert s.reply(works[4]) == "BUSY"
+                assert len(s.line.replies) == 1
+            gate.holds(3)
+            gate.open()
+            for work in works[:4]:
+                assert s.reply(work) == "through"
+
+
+class TestPromotion:
+    """(c) Promotion never queues behind work."""
+
+    def test_a_call_waits_for_a_waking_thread(self) -> None:
+        """The reader is deposed while the thread for a call is on its way: an idle one reads."""
+        gate = Gate()
+        with stage(concurrency=2) as s, s.points.at("woken") as stop:
+            waiting = s.aside()
+            stop.reached()
+            slow = s.inline(gate)
+            gate.holds(1)
+            s.ping()
+            assert waiting.number not in s.line.replies
+            stop.release()
+            s.reply(waiting)
+            gate.open()
+            s.reply(slow)
+
+    def test_every_free_thread_is_spoken_for(self) -> None:
+        """With as many calls waiting as threads free, the reader does not run one itself."""
+        gate = Gate()
+        with stage(concurrency=2) as s, s.points.at("woken") as stop:
+            works = [s.aside(gate)]
+            stop.reached()
+            works.append(s.aside(gate))
+            s.ping()
+            quick = s.inline(gate)
+            s.ping()
+            assert gate.entered == 0
+            stop.release()
+            gate.holds(2)
+            s.ping()
+            gate.open()
+            for work in [*works, quick]:
+                s.reply(work)
+
+    def test_a_full_backlog(self) -> None:
+        """The office changes hands twice while threads end calls and take new ones."""
+        gates = [Gate() for _ in range(4)]
+        with stage(concurrency=3) as s:
+            works = [s.inline(gate) for gate in gates[:3]]
+            for gate in gates[:3]:
+                gate.holds(1)
+            works += [s.aside(gates[3]) for _ in range(3)]
+            s.ping()
+            for gate in gates:
+                gate.open()
+                s.ping()
+            for work in works:
+                assert s.reply(work) == "through"
+
+
+class TestDozing:
+    """(d) Either the reader sees the sentinel doze, or the sentinel sees the reader's call."""
+
+    def test_the_sentinel_looks_while_the_reader_is_between(self) -> None:
+        """The call is published; the reader has not looked whether anybody dozes."""
+        gate = Gate()
+        with stage() as s:
+            with s.points.at("dozing", SENTINEL) as dozing:
+                dozing.reached()
+                with s.points.at("published") as published:
+                    work = s.inline(gate)
+                    published.reached()
+                    dozing.release()
+                    # it does not wait: it sees the call, and interrupts it where it stands
+                    eventually(lambda: s.reader != "chunnel-worker-1")
+                gate.holds(1)
+                s.ping()
+            gate.open()
+            s.reply(work)
+
+    def test_the_reader_looks_while_the_sentinel_is_between(self) -> None:
+        """The sentinel has said that it dozes, and has not looked for a call."""
+        gate = Gate()
+        with stage() as s:
+            with s.points.at("dozing", SENTINEL) as dozing:
+                dozing.reached()
+                work = s.inline(gate)
+                gate.holds(1)
+            s.ping()
+            gate.open()
+            s.reply(work)
+
+    def test_the_reader_rings_and_ends_while_the_sentinel_is_between(self) -> None:
+        """A ring that nobody needed any more does no harm to the next doze."""
+        gate = Gate()
+        with stage() as s:
+            with s.points.at("dozing", SENTINEL) as dozing:
+                dozing.reached()
+                s.reply(s.inline())
+            with s.points.at("dozing", SENTINEL) as dozing:
+                dozing.reached()
+            work = s.inline(gate)
+            gate.holds(1)
+            s.ping()
+            gate.open()
+            s.reply(work)
+
+    def test_a_sleeping_sentinel_is_woken(self) -> None:
+        """Again and again."""
+        with stage() as s:
+            for _ in range(3):
+                gate = Gate()
+                eventually(lambda: s.pool._dozing)
+                work = s.inline(gate)
+                gate.holds(1)
+                s.ping()
+                gate.open()
+                s.reply(work)
+
+    def test_stop_wakes_a_sleeping_sentinel(self) -> None:
+        """A stop between its look and its doze is not lost either."""
+        with stage() as s, s.points.at("dozing", SENTINEL) as dozing:
+            dozing.reached()
+            s.pool.stop(PATIENCE)
+            dozing.release()
+            s.ended()
+
+
+class TestDeposition:
+    """(e) A deposed thread never touches the link. ``Line`` itself notes whoever does."""
+
+    def test_it_posts_its_reply_and_the_new_reader_sends_it(self) -> None:
+        gate = Gate()
+        with stage() as s:
+            work = s.inline(gate)
+            gate.holds(1)
+            s.ping()
+            gate.open()
+            s.reply(work)
+            assert work.thread == "chunnel-worker-1"
+            assert s.reader == s.line.sent_by[work.number] == "chunnel-worker-2"
+
+    def test_deposed_after_its_call_before_it_looked(self) -> None:
+        """The call has ended and its thread has not yet asked whether it still reads."""
+        with stage() as s, s.points.at("ran", "chunnel-worker-1") as stop:
+            work = s.inline()
+            stop.reached()
+            eventually(lambda: s.reader == "chunnel-worker-2")
+            s.ping()
+            stop.release()
+            s.reply(work)
+            assert s.line.sent_by[work.number] == "chunnel-worker-2"
+
+    def test_deposed_while_the_successor_has_not_begun(self) -> None:
+        """Nobody reads yet: the reply waits for the new reader."""
+        with stage(concurrency=2) as s:
+            gate = Gate()
+            with s.points.at("promoted", SENTINEL) as promoted:
+                work = s.inline(gate)
+                promoted.reached()
+                gate.open()
+                eventually(lambda: len(s.line.outbox) == 1)
+                eventually(lambda: len(s.pool._idle) == 2)
+                assert work.number not in s.line.replies
+            s.reply(work)
+            s.ping()
+
+    def test_a_call_that_ends_just_before_it_would_be_deposed(self) -> None:
+        """The sentinel has seen it run too long; when it has the lock, the call is over."""
+        gate = Gate()
+        with stage() as s, s.points.at("deposing", SENTINEL) as deposing:
+            work = s.inline(gate)
+            deposing.reached()
+            gate.open()
+            s.reply(work)
+            s.ping()
+            deposing.release()
+            eventually(lambda: s.pool._dozing)
+            assert s.reader == "chunnel-worker-1"
+
+    def test_the_next_call_is_not_deposed_for_the_last(self) -> None:
+        """Instead of the call that ran too long, the sentinel finds one that has just begun."""
+        first, second = Gate(), Gate()
+        with stage() as s:
+            with s.points.at("deposing", SENTINEL) as deposing:
+                work = s.inline(first)
+                deposing.reached()
+                first.open()
+                s.reply(work)
+                next_work = s.inline(second)
+                second.holds(1)
+                with s.points.at("tick", SENTINEL) as tick:
+                    deposing.release()
+                    tick.reached()
+                    assert s.reader == "chunnel-worker-1"
+            second.open()
+            s.reply(next_work)
+
+    def test_a_link_that_breaks_under_the_successor(self, caplog: Any) -> None:
+        """The pool ends although the deposed thread still runs its call."""
+        gate = Gate()
+        with stage() as s:
+            s.inline(gate)
+            gate.holds(1)
+            s.ping()
+            s.line.broken = OSError("broken")
+            s.line.wake()
+            s.ended()
+            assert s.raised is s.line.broken
+            gate.open()
+
+
+class TestWarmth:
+    """(f) The idle stack is last in, first out."""
+
+    def test_one_call_after_another_meets_the_same_thread(self) -> None:
+        with stage(concurrency=8) as s:
+            names = set()
+            for _ in range(10):
+                work = s.aside()
+                s.reply(work)
+                s.all_idle()
+                names.add(work.thread)
+            assert names == {"chunnel-worker-2"}
+
+    def test_who_ended_last_goes_first(self) -> None:
+        one, two = Gate(), Gate()
+        with stage(concurrency=4) as s:
+            first, second = s.aside(one), s.aside(two)
+            one.holds(1)
+            two.holds(1)
+            two.open()
+            s.reply(second)
+            eventually(lambda: len(s.pool._idle) == 3)
+            one.open()
+            s.reply(first)
+            s.all_idle()
+            third = s.aside()
+            s.reply(third)
+            assert third.thread == first.thread
+
+
+class TestSentinel:
+    """(g) If the sentinel dies, run() raises what it died of."""
+
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_it_takes_the_pool_with_it(self, error: type[BaseException], caplog: Any) -> None:
+        """Even while a call holds the reader; peers are told."""
+        gate = Gate()
+        line = Line()
+
+        def die(place: str) -> None:
+            if place == "deposing" and not line.retired and not died:
+                died.append(place)
+                raise error("the sentinel's own")
+
+        died: list[str] = []
+        served = Served(HandoverPool(line, points=die), line)
+        served.thread.start()
+        line.call(gate, blocking=False)
+        served.ended()
+        assert isinstance(served.raised, error)
+        assert line.retired == ["stopping"]
+        assert ("the sentinel died" in caplog.text) == (error is RuntimeError)
+        gate.open()
+        line.close()
+
+    def test_the_interpreters_switch_interval_is_its_own(self) -> None:
+        """It is set while the pool runs, and as before afterwards."""
+        before = sys.getswitchinterval()
+        with stage(options={"switch_interval": 0.002}) as s:
+            s.ping()
+            assert sys.getswitchinterval() == pytest.approx(0.002)
+        assert sys.getswitchinterval() == before
+
+    def test_stop_from_a_signal_handler(self) -> None:
+        """A handler that interrupts the sentinel, wherever it stands, stops the pool."""
+        line = Line()
+        pool = HandoverPool(line)
+        before = signal.signal(signal.SIGUSR1, lambda *_: pool.stop(PATIENCE))
+        try:
+            for _ in range(2):  # once ticking or dozing, once within the lock
+                asker = threading.Thread(target=self._call_and_stop, args=(line,))
+                asker.start()
+                pool.run()
+                asker.join()
+                line.retired.clear()
+                line.replies.clear()
+                pool = HandoverPool(line, points=self._interrupting())
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        line.close()
+
+    @staticmethod
+    def _call_and_stop(line: Line) -> None:
+        line.reply(line.call(lambda: time.sleep(0.005), blocking=False))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        eventually(lambda: line.retired)
+
+    @staticmethod
+    def _interrupting() -> Any:
+        def points(place: str) -> None:
+            if place in ("deposing", "promoted", "dozing"):
+                signal.raise_signal(signal.SIGUSR1)
+
+        return points
+
+
+class TestStuck:
+    """(h) All threads stuck past their deadlines; see the contract for what then happens."""
+
+    def test_a_thread_that_is_on_its_way_is_not_stuck(self) -> None:
+        gate = Gate()
+        with stage(concurrency=2, options={"stuck_after": 0.0}) as s:
+            late = time.monotonic()
+            first = s.aside(gate, deadline=late)
+            gate.holds(1)
+            with s.points.at("woken") as stop:
+                second = s.aside(gate, deadline=late)
+                stop.reached()
+                assert not s.pool._all_stuck()
+                stop.release()
+                gate.holds(2)
+                with s.points.at("tick", SENTINEL) as tick:
+                    tick.reached()
+                    assert s.pool._all_stuck()
+                    s.pool._stuck.clear()
+            gate.open()
+            s.reply(first)
+            s.reply(second)
+
+
+class TestLearning:
+    def test_a_name_that_computes_comes_to_the_reader(self) -> None:
+        """Its first call runs aside, and the next by the thread that reads."""
+        with stage() as s:
+            first = s.call()
+            s.reply(first)
+            assert first.thread != s.reader
+            s.all_idle()
+            second = s.call()
+            s.reply(second)
+            assert second.thread == s.reader
+
+    def test_a_name_that_blocks_stays_aside(self) -> None:
+        """The reader is deposed for none of its calls."""
+        with stage() as s:
+            deposed: list[str] = []
+            s.pool._points = lambda place: deposed.append(place) if place == "promoted" else None
+            for _ in range(YOUNG + 40):
+                s.reply(s.call(lambda: time.sleep(0.0005), name="blocks"))
+            assert s.pool._placement.habits["blocks"].aside
+            assert deposed == []
+
+    def test_a_surprise_sends_the_name_aside_at_once(self) -> None:
+        """After a deposition the next call of the name leaves the reader alone."""
+        gate = Gate()
+        with stage() as s:
+            for _ in range(YOUNG + 1):
+                s.reply(s.call(name="moody"))
+                s.all_idle()
+            assert not s.pool._placement.habits["moody"].aside
+            surprise = s.call(gate, name="moody")
+            gate.holds(1)
+            s.ping()
+            work = s.call(gate, name="moody")
+            gate.holds(2)
+            assert s.reader not in (work.thread, surprise.thread)
+            gate.open()
+            s.reply(work)
+            s.reply(surprise)
+
+
+class TestMemory:
+    @pytest.mark.parametrize("blocking", [True, False])
+    def test_an_answered_call_is_not_kept(self, blocking: bool) -> None:
+        """While the pool waits for the next call, it holds nothing of the last."""
+
+        class Result:
+            pass
+
+        with stage() as s:
+            work = s.call(Result, blocking=blocking)
+            result = weakref.ref(s.reply(work))
+            job = weakref.ref(work)
+            s.line.replies.clear()
+            del work
+            s.all_idle()
+            s.ping()
+            gc.collect()
+            assert job() is None
+            assert result() is None
+
+
+def test_stress() -> None:
+    """Callers of every kind at once: each call is answered once, by a thread that may."""
+    rounds = 150
+    kinds: list[dict[str, Any]] = [
+        {"name": "quick"},
+        {"name": "blocks", "function": lambda: time.sleep(0.0003)},
+        {"name": "surprises", "function": lambda: time.sleep(0.003), "blocking": False},
+        {"name": "aside", "blocking": True},
+        {"name": "stream", "style": "stream"},
+    ]
+    with serving(HandoverPool, concurrency=4, queue=3) as served:
+        answers: list[Any] = []
+
+        def caller(kind: dict[str, Any]) -> None:
+            for _ in range(rounds):
+                answers.append(served.reply(served.call(**kind)))
+
+        callers = [threading.Thread(target=caller, args=(kind,)) for kind in kinds * 2]
+        for thread in callers:
+            thread.start()
+        for thread in callers:
+            thread.join()
+        assert len(answers) == rounds * len(callers)
+        eventually(lambda: len(served.pool._idle) == 4)  # type: ignore[attr-defined]
