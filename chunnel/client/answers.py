@@ -73,20 +73,26 @@ def receive(
     Raise Late at ``deadline``, Wedged, PipeClosed or RemoteProtocolError.
     """
     now = time.monotonic()
+    wait = unresponsive_after / 3
+    if deadline is not None and deadline - now < wait:
+        wait = max(0.0, deadline - now)
+    event = link.receive(wait)
+    if type(event) is Result and event.call_id == call_id:
+        return event
     patience = Patience(unresponsive_after, now)
     while True:
+        if isinstance(event, Answer) and event.call_id == call_id:
+            return event
+        now = time.monotonic()
+        if link.heard is not None and link.heard > patience.heard:
+            patience.heard_something(link.heard)
+        if event is None:
+            if deadline is not None and now >= deadline:
+                raise Late
+            ping = patience.look(now)
+            if ping is not None:
+                link.send(ping)
         until = patience.next_look()
         if deadline is not None and deadline < until:
             until = deadline
         event = link.receive(until - now if until > now else 0.0)
-        if isinstance(event, Answer) and event.call_id == call_id:
-            return event
-        now = time.monotonic()
-        if event is not None:
-            patience.heard_something(now)
-        elif deadline is not None and now >= deadline:
-            raise Late
-        else:
-            ping = patience.look(now)
-            if ping is not None:
-                link.send(ping)

@@ -70,11 +70,11 @@ class Caller:
         self.max_result = int(options.get("max_result", MAX_RESULT))
         self._limit = int(options.get("max_connections", MAX_CONNECTIONS))
         self._stream_limit = int(options.get("max_streams", MAX_STREAMS))
-        self._serializer = load_serializer(settings.serializer)(TypeTable(settings.types))
+        self.serializer = load_serializer(settings.serializer)(TypeTable(settings.types))
         self._balancer = balancers.load(settings.balancer)
         self._limits = Limits()
         project = server_settings().name
-        self._hops = [project]
+        self.hops = [project]
         self._hello = Hello(VERSIONS, self._limits.max_message, f"chunnel/{__version__}", project)
         self._endpoints: PerHub[Endpoints] = PerHub(self.make_endpoints)
         self._schemas = Schemas()
@@ -172,8 +172,8 @@ class Caller:
         if options.endpoint is not None and options.endpoint not in self.settings.endpoints:
             known = ", ".join(self.settings.endpoints)
             raise ValueError(f"{self.alias!r} has no endpoint {options.endpoint!r}; it has {known}")
-        packed = self._serializer.dumps([list(args), kwargs], lower=lower, roots=("args", "kwargs"))
-        return Exchange(self, name, packed, self._serializer, options, self._hops, lift)
+        packed = self.serializer.dumps([list(args), kwargs], lower=lower, roots=("args", "kwargs"))
+        return Exchange(self, name, packed, options, lift)
 
     def perform(self, exchange: Exchange) -> Any:
         """Carry out a call here and now."""

@@ -5,12 +5,15 @@ The rules:
 * A caller borrows a connection, sends, reads its own answer and gives the connection back. In
   between no one else touches it, so no thread stands between a caller and its socket.
 * One lock guards everything a pool counts. Nothing that can wait happens inside it: connections are
-  dialled, drained and closed outside, by whoever the lock told to do so.
+  dialled, drained and closed outside, by whoever the lock told to do so. The idle ones stand
+  outside it: to append to a list and to pop from it are single steps, so no two get the same.
 * A slot is taken before a connection is dialled and given up when the connection is closed, so
   ``open`` never passes ``limit``. Streams hold connections for long and have a bound of their own.
 * Last in, first out: the warm connections stay warm, the others grow old and are closed.
 * A connection that sat in the pool is drained before it is used: what the server said meanwhile
-  (GOAWAY) and what happened to it (the server died) must come out before a call goes in.
+  (GOAWAY) and what happened to it (the server died) must come out before a call goes in. One that
+  was used a moment ago is not: draining costs as much as half a call, and a loss so recent shows in
+  sending as well, as a message that did not leave.
 * One loss flushes: the generation is raised, and whatever belongs to an older one is closed instead
   of being used again.
 * Behind one address may stand several processes. Each connection belongs to a ``Place``, the
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 64  # per endpoint: more threads than this in one process gain nothing from more
 MAX_STREAMS = 64  # connections that streams may hold, per endpoint
 MAX_DEBT = 8  # answers still to be skipped; past it a new connection is cheaper than skipping
+DRAIN_AFTER = (
+    0.02  # seconds; a loss is noticed no faster than this, so looking sooner tells nothing
+)
+TIDY_EVERY = 5.0  # seconds between two looks for connections that are idle for too long
 MAX_IDLE = 60.0  # seconds: shorter than what firewalls and balancers commonly allow
 DIALS_PER_WORKER = 3  # finds each of 4 workers with a probability above 0.96
 
@@ -51,7 +58,7 @@ class NoRoom(Exception):
 class Place:
     """A process behind an endpoint, as a balancer sees it, and the idle connections to it."""
 
-    __slots__ = ("connections", "endpoint", "idle", "in_use", "instance", "pool")
+    __slots__ = ("connections", "endpoint", "idle", "instance", "pool")
 
     def __init__(self, pool: EndpointPool, instance: str | None = None):
         self.pool = pool
@@ -59,7 +66,11 @@ class Place:
         self.instance = instance
         self.idle: list[Connection] = []
         self.connections = 0
-        self.in_use = 0
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are busy with calls."""
+        return self.connections - len(self.idle)
 
     def __repr__(self) -> str:
         return f"<Place {self.endpoint} {self.instance or 'unknown'}>"
@@ -68,7 +79,16 @@ class Place:
 class Connection:
     """A link that was opened, and what its pool knows of it."""
 
-    __slots__ = ("generation", "idle_since", "link", "max_idle", "place", "streaming", "used")
+    __slots__ = (
+        "generation",
+        "idle_since",
+        "link",
+        "max_idle",
+        "owed",
+        "place",
+        "streaming",
+        "used",
+    )
 
     def __init__(self, link: ClientLink, place: Place, generation: int):
         self.link = link
@@ -76,6 +96,7 @@ class Connection:
         self.generation = generation
         self.idle_since = 0.0
         self.streaming = False
+        self.owed = 0  # answers to skip, when it was given back
         self.used = False  # whether it ever carried a call
         # The server may drop a connection that was silent for so long; be sure to be first.
         allowed = link.welcome.idle_timeout
@@ -108,6 +129,7 @@ class EndpointPool:
         self._changed: Callable[[], None] = lambda: None
         self._clock = clock
         self._waiting = 0
+        self._next_tidying = clock() + TIDY_EVERY
         self._lock = lock()
         self._freed = threading.Condition(self._lock)
 
@@ -122,26 +144,37 @@ class EndpointPool:
         reached within ``dial_timeout`` seconds; in both cases nothing was sent.
         """
         while True:
-            with self._lock:
-                if place.idle:
-                    found = place.idle.pop()
-                elif self.open < self.limit:
-                    self.open += 1
-                    break
-                else:
-                    other = self._any_idle() or self._wait(deadline)
-                    if other is None:
-                        continue
-                    found = other
-                found.place.in_use += 1
-            if self._is_usable(found):
+            try:
+                found = place.idle.pop()
+            except IndexError:
+                other = self._other(deadline)
+                if other is None:
+                    return self._dialled(dial_timeout)
+                found = other
+            if (
+                found.generation == self.generation
+                and not found.owed
+                and self._clock() - found.idle_since < DRAIN_AFTER
+            ) or self._drained(found):
                 return found
-        return self._dialled(dial_timeout)
+
+    def _other(self, deadline: float | None) -> Connection | None:
+        """Take a slot and return None, or, where there is none, a connection to any place."""
+        with self._lock:
+            while True:
+                if self.open < self.limit:
+                    self.open += 1
+                    return None
+                found = self._any_idle() or self._wait(deadline)
+                if found is not None:
+                    return found
 
     def _any_idle(self) -> Connection | None:
         for place in self.places:
-            if place.idle:
+            try:
                 return place.idle.pop()
+            except IndexError:
+                continue
         return None
 
     def _wait(self, deadline: float | None) -> Connection | None:
@@ -159,7 +192,8 @@ class EndpointPool:
         finally:
             self._waiting -= 1
 
-    def _is_usable(self, connection: Connection) -> bool:
+    def _drained(self, connection: Connection) -> bool:
+        """Read what came while it was idle; close it and return False if it is of no more use."""
         link = connection.link
         if connection.generation != self.generation:
             self.close(connection)
@@ -170,7 +204,7 @@ class EndpointPool:
         except (PipeClosed, ProtocolError):
             self.lost(connection)
             return False
-        if link.retired or link.debt > MAX_DEBT:
+        if link.retired:
             self.close(connection)
             return False
         return True
@@ -187,7 +221,6 @@ class EndpointPool:
         with self._lock:
             before = self.places
             connection = Connection(link, self._place_of(link), self.generation)
-            connection.place.in_use += 1
             connection.place.connections += 1
         if self.places is not before:
             self._changed()
@@ -219,44 +252,43 @@ class EndpointPool:
     def give_back(self, connection: Connection) -> None:
         """Take a connection back for the next caller, or close it if it is not fit for one."""
         link = connection.link
-        now = self._clock()
+        owed = link.debt
+        if (
+            link.retired
+            or owed > MAX_DEBT
+            or connection.generation != self.generation
+            or (connection.streaming and not self._ends_stream(connection))
+        ):
+            self.close(connection)
+            return
+        connection.owed = owed
+        connection.used = True
+        connection.idle_since = now = self._clock()
+        connection.place.idle.append(connection)
+        # Who waits has counted himself before he looked at the idle ones, so either he saw this
+        # one or we see him.
+        if self._waiting:
+            with self._lock:
+                self._freed.notify()
+        if now >= self._next_tidying:
+            self._next_tidying = now + TIDY_EVERY
+            self.close_idle(now)
+
+    def _ends_stream(self, connection: Connection) -> bool:
+        """Count the connection of a stream as one for calls again, if there is a slot."""
         with self._lock:
-            place = connection.place
-            if connection.streaming:
-                fits = self.open < self.limit
-                if fits:
-                    connection.streaming = False
-                    self.streams -= 1
-                    self.open += 1
-            else:
-                fits = True
-            if (
-                fits
-                and not link.retired
-                and link.debt <= MAX_DEBT
-                and connection.generation == self.generation
-            ):
-                connection.idle_since = now
-                connection.used = True
-                place.in_use -= 1
-                idle = place.idle
-                idle.append(connection)
-                if self._waiting:
-                    self._freed.notify()
-                if now - idle[0].idle_since < idle[0].max_idle:
-                    return
-                stale = idle.pop(0)
-                stale.place.in_use += 1
-            else:
-                stale = connection
-        self.close(stale)
+            if self.open >= self.limit:
+                return False
+            connection.streaming = False
+            self.streams -= 1
+            self.open += 1
+        return True
 
     def close(self, connection: Connection) -> None:
         """Close a borrowed connection and free its slot."""
         forgotten = False
         with self._lock:
             place = connection.place
-            place.in_use -= 1
             place.connections -= 1
             if connection.streaming:
                 self.streams -= 1
@@ -291,26 +323,30 @@ class EndpointPool:
 
     def close_idle(self, now: float) -> None:
         """Close the connections that were idle for too long."""
-        stale = []
-        with self._lock:
-            for place in self.places:
-                while place.idle and now - place.idle[0].idle_since >= place.idle[0].max_idle:
-                    place.in_use += 1
-                    stale.append(place.idle.pop(0))
-        for one in stale:
-            self.close(one)
+        for place in self.places:
+            idle = place.idle
+            while idle:
+                try:
+                    oldest = idle.pop(0)
+                except IndexError:  # another thread took the last one
+                    break
+                if now - oldest.idle_since < oldest.max_idle:
+                    idle.insert(0, oldest)
+                    break
+                self.close(oldest)
 
     def flush(self) -> None:
         """Close the idle connections, and those in use as they come back."""
         with self._lock:
             self.generation += 1
-            flushed = [one for place in self.places for one in place.idle]
-            for place in self.places:
-                place.idle.clear()
-            for one in flushed:
-                one.place.in_use += 1
-        for one in flushed:
-            self.close(one)
+            places = self.places
+        for place in places:
+            while place.idle:
+                try:
+                    connection = place.idle.pop()
+                except IndexError:
+                    break
+                self.close(connection)
 
     def becomes_stream(self, connection: Connection) -> bool:
         """Move a borrowed connection to the streams' bound; return False if that is reached."""

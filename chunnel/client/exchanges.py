@@ -42,7 +42,7 @@ from .errors import exception_for
 from .options import CallOptions
 
 if TYPE_CHECKING:
-    from ..serializers.base import Lift, Packed, Serializer
+    from ..serializers.base import Lift, Packed
     from .calling import Caller
     from .connections import Place
 
@@ -68,76 +68,53 @@ def new_call_id() -> bytes:
 class Exchange:
     """One call of one remote. Not shared by threads, except as its driver hands it on."""
 
-    __slots__ = (
-        "_blobs",
-        "_parts",
-        "_size",
-        "alias",
-        "attempts",
-        "began",
-        "call_id",
-        "deadline",
-        "endpoint",
-        "first_deadline",
-        "instance",
-        "lift",
-        "max_result",
-        "meta",
-        "name",
-        "options",
-        "packed",
-        "resolve",
-        "sent",
-        "serializer",
-        "tried",
-    )
+    call_id = b""
+    endpoint: str | None = None
+    instance: str | None = None
+    attempts: list[Attempt] | None = None  # made when the first one fails
+    tried: set[str | Place] | tuple[()] = ()
+    deadline: float | None = None  # of the whole call
+    _parts: list[bytes] | None = None
+    _blobs: tuple[bytes, ...] = ()
+    _size = 0
 
     def __init__(
         self,
         caller: Caller,
         name: str,
         packed: Packed,
-        serializer: Serializer,
         options: CallOptions,
-        hops: list[str],
         lift: Lift | None = None,
     ):
-        self.alias = caller.alias
+        self.caller = caller
         self.name = name
         self.packed = packed
-        self.serializer = serializer
         self.options = options
         self.lift = lift
-        self.resolve = caller.resolve
-        self.max_result = caller.max_result
-        timeout = caller.settings.timeout
-        self.call_id = b""
-        self.endpoint: str | None = None
-        self.instance: str | None = None
-        self.attempts: list[Attempt] | None = None  # made when the first one fails
-        self.tried: set[str | Place] | tuple[()] = ()
-        self._parts: list[bytes] | None = None
-        self._blobs: tuple[bytes, ...] = ()
-        self._size = 0
         self.began = self.sent = now = time.monotonic()
-        whole: float | None = None
-        if options.timeout is not UNSET:
-            timeout = options.timeout  # type: ignore[assignment]
-            whole = None if timeout is None else now + timeout
-        first = None if timeout is None else now + timeout
+        timeout = options.timeout
+        if timeout is UNSET:
+            timeout = caller.settings.timeout
+        elif timeout is not None:
+            self.deadline = now + timeout  # type: ignore[operator]
+        first: float | None = None if timeout is None else now + timeout  # type: ignore[operator]
+        hops = caller.hops
         served = current_call()
         if served is not None:
             hops = [*served.hops, *hops]
             limit = served.deadline
             if limit is not None:
                 first = limit if first is None else min(first, limit)
-                whole = limit if whole is None else min(whole, limit)
+                self.deadline = limit if self.deadline is None else min(self.deadline, limit)
         self.first_deadline = first
-        self.deadline = whole
-        meta: dict[str, Any] = {"hops": hops}
+        self.meta: dict[str, Any] = {"hops": hops}
         if options.meta:
-            meta.update(options.meta)
-        self.meta = meta
+            self.meta.update(options.meta)
+
+    @property
+    def alias(self) -> str:
+        """The remote's alias."""
+        return self.caller.alias
 
     # Attempts
 
@@ -153,10 +130,8 @@ class Exchange:
             meta["remaining"] = int(left * 1000) if left > 0 else 0
         if self.attempts:
             meta["attempt"] = len(self.attempts) + 1
-        packed = self.packed
-        return Call(
-            call_id, self.name, self.serializer.name, packed[0], packed[1], WINDOW, False, meta
-        )
+        packed, serializer = self.packed, self.caller.serializer.name
+        return Call(call_id, self.name, serializer, packed[0], packed[1], WINDOW, False, meta)
 
     def note(
         self, endpoint: str, outcome: str, began: float, *, again: Place | None = None
@@ -203,11 +178,11 @@ class Exchange:
 
     def value(self, result: Result) -> Any:
         """Return the value of an answer in one message."""
-        return self.serializer.loads(result.body, result.blobs, lift=self.lift)
+        return self.caller.serializer.loads(result.body, result.blobs, lift=self.lift)
 
     def items(self, chunk: Chunk) -> list[Any]:
         """Return the items of a chunk. One that is no list (a row set) is itself one item."""
-        value = self.serializer.loads(chunk.body, chunk.blobs, lift=self.lift)
+        value = self.caller.serializer.loads(chunk.body, chunk.blobs, lift=self.lift)
         return value if type(value) is list else [value]
 
     def add_part(self, chunk: Chunk) -> Credit | None:
@@ -216,7 +191,7 @@ class Exchange:
             self._parts = []
         size = cost(chunk).bytes
         self._size += size
-        if self._size > self.max_result:
+        if self._size > self.caller.max_result:
             self._parts = None
             return None
         self._parts.append(chunk.body)
@@ -231,17 +206,17 @@ class Exchange:
     def whole(self) -> Any:
         """Return the value whose parts have all come."""
         parts, self._parts = self._parts, None
-        return self.serializer.loads(b"".join(parts or ()), self._blobs, lift=self.lift)
+        return self.caller.serializer.loads(b"".join(parts or ()), self._blobs, lift=self.lift)
 
     def failed(self, failure: Failure) -> Exception:
         """Return the exception for the server's FAILURE."""
         details: Mapping[str, Any] | None = None
         if failure.body:
             try:
-                details = self.serializer.loads(failure.body)
+                details = self.caller.serializer.loads(failure.body)
             except SerializationError:
                 details = None  # the message still says what happened
-        return exception_for(failure, self.info(), self.resolve, details)
+        return exception_for(failure, self.info(), self.caller.resolve, details)
 
     def busy(self, message: str) -> RemoteError:
         """Return the exception for a BUSY that could not be tried elsewhere."""
@@ -301,5 +276,5 @@ class Exchange:
     def too_large(self) -> SerializationError:
         """Return the exception for a result over MAX_RESULT."""
         return SerializationError(
-            f"{self.alias}.{self.name} returned more than {self.max_result} bytes", "result"
+            f"{self.alias}.{self.name} returned more than {self.caller.max_result} bytes", "result"
         )

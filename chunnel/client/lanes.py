@@ -295,6 +295,12 @@ class Lane:
                 self._say(line, GrantCredit(answer.call_id, granted))
         elif type(answer) is Busy:
             self._take_off(pending)
+            if line.link.retired:
+                # It crossed a GOAWAY, which is about the connection and not about the endpoint.
+                self._retire(line)
+                exchange.note_stale(line.place.endpoint, answer.message, exchange.sent)
+                self.start(pending)
+                return
             exchange.note(line.place.endpoint, "busy", exchange.sent, again=line.place)
             if self.endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
                 self._end(pending, answer)

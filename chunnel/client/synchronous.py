@@ -53,14 +53,11 @@ def perform(caller: Caller, endpoints: Endpoints, exchange: Exchange) -> Any:
         answer = _answer(caller, endpoints, exchange, connection)
         if type(answer) is Result:
             connection.place.pool.give_back(connection)
-            return exchange.value(answer)
+            return caller.serializer.loads(answer.body, answer.blobs, lift=exchange.lift)
         if answer is None:
             continue
         if type(answer) is Busy:
-            connection.place.pool.give_back(connection)
-            exchange.note(connection.place.endpoint, "busy", exchange.sent, again=connection.place)
-            if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
-                raise exchange.busy(answer.message)
+            _refused(endpoints, exchange, connection, answer)
             continue
         return _conclude(caller, endpoints, exchange, connection, answer)
 
@@ -103,6 +100,20 @@ def _not_sent(
     else:
         exchange.note(place.endpoint, reason, exchange.sent)
         endpoints.failed(place.endpoint, reason)
+
+
+def _refused(endpoints: Endpoints, exchange: Exchange, connection: Connection, busy: Busy) -> None:
+    """Let the call be made elsewhere, if there is an elsewhere; else raise ServerBusy."""
+    place = connection.place
+    retired = connection.link.retired
+    place.pool.give_back(connection)
+    if retired:
+        # It crossed a GOAWAY, which is about the connection and not about the endpoint.
+        exchange.note_stale(place.endpoint, busy.message, exchange.sent)
+        return
+    exchange.note(place.endpoint, "busy", exchange.sent, again=place)
+    if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
+        raise exchange.busy(busy.message)
 
 
 def _answer(
