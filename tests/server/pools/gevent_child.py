@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chunnel.server.pools.gevent import GeventPool
 
-from .contract import PoolContract
+from .contract import ShippedPoolContract
 
 
-class TestGevent(PoolContract):
+class TestGevent(ShippedPoolContract):
     pool = GeventPool
