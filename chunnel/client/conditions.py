@@ -43,7 +43,12 @@ def _tree(one: Any) -> Tree:
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` as it travels in a condition: instances as references, enums as values."""
+    """Return ``value`` as it travels in a condition: instances as references, enums as values.
+
+    A local queryset is evaluated now, and so is anything else that is iterated over.
+    """
+    from .querysets import RemoteQuerySet
+
     if isinstance(value, RemoteInstance):
         return reference(value)
     if isinstance(value, enum.Enum):
@@ -52,16 +57,16 @@ def plain(value: Any) -> Any:
         return str.__str__(value)  # SafeString and the like are text
     if isinstance(value, Promise):
         return str(value)
-    if hasattr(value, "resolve_expression"):
-        raise NotSupportedError(
-            f"A remote queryset cannot compare with {type(value).__name__}, only with values."
-        )
     if isinstance(value, DjangoQuerySet):
-        if getattr(value, "_plan", None) is not None:
+        if isinstance(value, RemoteQuerySet) and not value.is_evaluated:
             raise NotSupportedError(
                 "A remote queryset cannot be part of a condition; list() fetches its values."
             )
         return [plain(item) for item in value]
+    if hasattr(value, "resolve_expression"):
+        raise NotSupportedError(
+            f"A remote queryset cannot compare with {type(value).__name__}, only with values."
+        )
     if isinstance(value, list | tuple | set | frozenset):
         items = [plain(item) for item in value]
         return items if isinstance(value, list) else type(value)(items) if _bare(value) else items

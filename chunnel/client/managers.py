@@ -35,7 +35,11 @@ class RemoteManager:
         return RemoteQuerySet(self.model)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in ATTRIBUTES or name in {"evaluated", "ordered"}:
+        if (
+            name.startswith("_")
+            or name in ATTRIBUTES
+            or name in {"evaluated", "is_evaluated", "ordered"}
+        ):
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self)
         return getattr(self.get_queryset(), name)
 

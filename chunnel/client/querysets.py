@@ -247,7 +247,7 @@ class RemoteQuerySet(QuerySet[Any]):
         bounds = (k,) if isinstance(k, int) else (k.start, k.stop)
         if any(bound is not None and bound < 0 for bound in bounds):
             raise ValueError("Negative indexing is not supported.")
-        if self._result_cache is not None:
+        if self._result_cache is not None and not (self._empty and isinstance(k, slice)):
             return self._result_cache[k]
         if isinstance(k, int):
             return list(self._then(Slice(k, k + 1)))[0]  # noqa: RUF015 - IndexError, as in Django
@@ -342,12 +342,17 @@ class RemoteQuerySet(QuerySet[Any]):
         return read_row(self.model, await self._aask("last"), self._plan)
 
     @property
+    def is_evaluated(self) -> bool:
+        """Whether its rows are here, so that reading them makes no request."""
+        return self._result_cache is not None
+
+    @property
     def _fixed(self) -> bool:
         """Whether the rows at hand are all there is: nothing can be asked, or need be."""
         return self._plan is None or self._empty
 
     @property
-    def ordered(self) -> bool | None:
+    def ordered(self) -> bool | None:  # type: ignore[override]
         """Whether the rows have an order; None where only the schema, not held, could say."""
         if self._fixed:
             return True

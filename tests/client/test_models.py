@@ -1,0 +1,228 @@
+"""Instances of remote models."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.exceptions import FieldDoesNotExist
+from django.template import Context, Template
+
+from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
+from chunnel.client.models import instances_class, make_instance, reference
+from chunnel.test import assertNumRPCs
+from chunnel.values import InstanceRef
+
+from .bank import OPENED, bank  # noqa: F401 - a fixture
+
+economy = remote.economy
+
+
+def _account(key: Any = 1, **fields: Any) -> Any:
+    fields = fields or {"uid": 5, "owner": "Ann"}
+    return make_instance(economy.money.Account, key, tuple(fields), fields.values(), "Ann (5)")
+
+
+def test_fields_are_attributes() -> None:
+    """Reading one makes no request; the key is ``pk``."""
+    with assertNumRPCs(0):
+        account = _account()
+        assert (account.uid, account.owner, account.pk) == (5, "Ann", 1)
+        assert account.serializable_value("owner") == "Ann"
+
+
+def test_kind_of_object() -> None:
+    """An instance is of its model, and is no exception."""
+    account = _account()
+    assert isinstance(account, economy.money.Account)
+    assert not isinstance(account, economy.money.Branch)
+    assert not isinstance(account, BaseException)
+    assert not isinstance(3, economy.money.Account)
+    assert type(account) is instances_class(economy.money.Account)
+    assert account.DoesNotExist is economy.money.Account.DoesNotExist
+    assert account.MultipleObjectsReturned is economy.money.Account.MultipleObjectsReturned
+    with pytest.raises(TypeError, match="come from querysets"):
+        type(account)()
+
+
+def test_equality_and_hash() -> None:
+    """By model and key, as Django's."""
+    assert _account() == _account(owner="other")
+    assert hash(_account()) == hash(_account(owner="other"))
+    assert _account(1) != _account(2)
+    assert _account() != make_instance(economy.money.Branch, 1, (), ())
+    assert _account() != 1
+    fresh = _account(None)
+    assert fresh == fresh  # noqa: PLR0124
+    assert fresh != _account(None)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(fresh)
+
+
+def test_text() -> None:
+    """As the server gave it, else as Django would without one."""
+    assert (str(_account()), repr(_account())) == ("Ann (5)", "<Account: Ann (5)>")
+    assert str(make_instance(economy.money.Account, 7, (), ())) == "Account object (7)"
+
+
+def test_pickle_and_copy() -> None:
+    """Without a request, with fields, edits and text."""
+    account = _account(uid=5, tags=["a"])
+    account.uid = 6
+    for again in (pickle.loads(pickle.dumps(account)), copy.copy(account), copy.deepcopy(account)):
+        assert again == account
+        assert type(again) is type(account)
+        assert (again.uid, again.tags, str(again)) == (6, ["a"], "Ann (5)")
+        with pytest.raises(UnsavedChanges):
+            again.deposit()
+    assert copy.copy(account).tags is account.tags
+    assert copy.deepcopy(account).tags is not account.tags
+
+
+def test_unsaved_changes() -> None:
+    """A method would not see the edits, so it is not called."""
+    account = _account()
+    account.owner = "Bob"
+    account.note = "not a field"
+    with assertNumRPCs(0), pytest.raises(UnsavedChanges, match=r"\(owner\).*deposit"):
+        account.deposit(5)
+    with pytest.raises(AttributeError, match="key"):
+        account.pk = 3
+
+
+@pytest.mark.parametrize("name", ["Upper", "_x", "__html__", "resolve_expression", "as_sql"])
+def test_ducks(name: str) -> None:
+    """What others look for on any object is not there."""
+    assert not hasattr(_account(), name)
+
+
+def test_unknown_attribute_without_a_schema() -> None:
+    """It is a method, named without a request; to call it is the request."""
+    with assertNumRPCs(0):
+        method = _account().deposit
+    assert repr(method) == "<remote method Account.deposit of <Account: Ann (5)>>"
+    assert method == _account().deposit
+    assert method != _account(2).deposit
+    assert pickle.loads(pickle.dumps(method.using(timeout=1))) == method.using(timeout=1)
+    with pytest.raises(ConnectionLost):
+        method(3)
+
+
+def test_unknown_attribute_with_a_schema(bank: str) -> None:  # noqa: F811
+    """The schema says what is a method, a field, or nothing."""
+    remotes["economy"].schema()
+    account = make_instance(economy.bank.Account, 1, ("uid",), (1,))
+    assert account.deposit.__doc__ == "Add ``amount`` and return the new balance."
+    assert str(account.deposit.__signature__).startswith("(amount: Decimal")
+    with pytest.raises(FieldNotFetched, match="'owner'.*took uid"):
+        account.owner  # noqa: B018
+    with pytest.raises(AttributeError, match="'wipe'.*deposit"):
+        account.wipe  # noqa: B018
+    assert not hasattr(account, "secret")
+    assert {"deposit", "uid", "pk"} <= set(dir(account))
+    assert "_key" not in dir(account)
+
+
+def test_templates_read_and_never_call(bank: str) -> None:  # noqa: F811
+    """A page shows fields; a method in it shows nothing and is not called."""
+    account = economy.bank.Account.objects.get(uid=1)
+    with assertNumRPCs(0):
+        text = Template("{{ a.owner }},{{ a.pk }},{{ a }},{{ a.describe }},{{ a.wipe }}").render(
+            Context({"a": account})
+        )
+    assert text == f"o1,{account.pk},o1 (1),,"
+
+
+def test_method(bank: str) -> None:  # noqa: F811
+    """It is called over there; the fields that changed there change here."""
+    account = economy.bank.Account.objects.get(uid=1)
+    assert account.opened == OPENED
+    with assertNumRPCs(1):
+        assert account.deposit(Decimal("2.50"), note="x") == Decimal("12.50")
+    assert account.balance == Decimal("12.50")
+    assert account.describe() == "o1 has 12.50"
+    assert list(account.history(2)) == [Decimal("12.50"), Decimal("11.50")]
+    account.deposit(Decimal(1))  # what the server changed is no edit of ours
+    with pytest.raises(economy.bank.InsufficientFunds):
+        account.withdraw(1_000)
+
+
+def test_method_in_other_ways(bank: str) -> None:  # noqa: F811
+    """Awaited or submitted, the instance is updated all the same."""
+    account = economy.bank.Account.objects.get(uid=1)
+    assert asyncio.run(account.deposit.acall(Decimal(1))) == Decimal(11)
+    assert account.balance == Decimal(11)
+    pending = account.deposit.submit(Decimal(1))
+    assert pending.result(10) == pending.result() == Decimal(12)
+    assert account.balance == Decimal(12)
+    assert pending.done()
+    assert pending.exception() is None
+
+    async def submitted() -> Any:
+        return await account.deposit.submit(Decimal(1))
+
+    assert asyncio.run(submitted()) == Decimal(13)
+    assert account.balance == Decimal(13)
+
+
+def test_instances_as_arguments(bank: str) -> None:  # noqa: F811
+    """They travel as model and key, and are loaded again."""
+    accounts = economy.bank.Account.objects
+    assert reference(_account()) == InstanceRef("money.Account", 1)
+    left = economy.bank.transfer(accounts.get(uid=4), accounts.get(uid=1), Decimal(15))
+    assert left == Decimal(25)
+    assert accounts.get(uid=1).balance == Decimal(25)
+
+
+def test_instances_as_results(bank: str) -> None:  # noqa: F811
+    """They arrive with their readable fields, and nothing else."""
+    account = economy.bank.account(2)
+    assert isinstance(account, economy.bank.Account)
+    assert account == economy.bank.Account.objects.get(uid=2)
+    assert (account.owner, account.balance) == ("o2", Decimal(20))
+    assert "secret" not in vars(account)
+
+
+class TestMeta:
+    """``_meta``: names are known here, fields are the schema's."""
+
+    def test_without_a_server(self) -> None:
+        """What a page needs to say that nothing was found is known."""
+        meta = economy.money.BigAccount._meta
+        assert (meta.app_label, meta.model_name, meta.object_name) == (
+            "money",
+            "bigaccount",
+            "BigAccount",
+        )
+        assert (meta.label, meta.label_lower) == ("money.BigAccount", "money.bigaccount")
+        assert (meta.verbose_name, meta.verbose_name_plural) == ("big account", "big accounts")
+        assert pickle.loads(pickle.dumps(meta)) == meta
+        assert meta.model is economy.money.BigAccount
+        assert not hasattr(meta, "db_table")
+        with pytest.raises(ConnectionLost):
+            meta.fields  # noqa: B018
+
+    def test_fields(self, bank: str) -> None:  # noqa: F811
+        """Names, types, choices and help texts, of readable fields alone."""
+        meta = economy.bank.Account._meta
+        fields = {field.name: field for field in meta.fields}
+        assert "secret" not in fields
+        assert fields["balance"].get_internal_type() == "DecimalField"
+        assert fields["uid"].help_text == "The citizen's number."
+        assert ("current", "Current account") in fields["kind"].choices
+        assert fields["owner"].verbose_name == "owner"
+        assert meta.get_field("owner").value_from_object(_account()) == "Ann"
+        assert economy.bank.Branch._meta.verbose_name_plural == "branches"
+        assert economy.bank.Branch._meta.pk.name == "id"
+        assert meta.ordering == ("uid",)
+        with pytest.raises(FieldDoesNotExist, match="secret"):
+            meta.get_field("secret")
+
+    def test_not_exposed(self, bank: str) -> None:  # noqa: F811
+        """A model that the schema does not have has no fields to show."""
+        with pytest.raises(LookupError, match=r"bank\.Nothing"):
+            economy.bank.Nothing._meta.fields  # noqa: B018
