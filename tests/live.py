@@ -27,11 +27,17 @@ def until(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
 class Process:
     """A command that runs; its output is collected line by line."""
 
-    def __init__(self, *command: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT):
+    def __init__(
+        self,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        inherit: bool = True,
+    ):
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**(os.environ if inherit else {}), "PYTHONUNBUFFERED": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,10 +99,13 @@ class Process:
 
 @contextmanager
 def running(
-    *command: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    *command: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    inherit: bool = True,
 ) -> Iterator[Process]:
-    """Run a Python command until the block ends."""
-    process = Process(*command, env=env, cwd=cwd)
+    """Run a Python command until the block ends; without ``inherit``, with nothing but ``env``."""
+    process = Process(*command, env=env, cwd=cwd, inherit=inherit)
     try:
         yield process
     finally:

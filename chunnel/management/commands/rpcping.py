@@ -43,7 +43,8 @@ class Command(BaseCommand):
 def describe(status: Any) -> str:
     """Return the line for one endpoint."""
     if not status.up:
-        return f"{status.endpoint} down: {status.error}"
+        reason = str(status.error).removeprefix(f"{status.endpoint}: ")
+        return f"{status.endpoint} down: {reason}"
     return (
         f"{status.endpoint} up {status.round_trip * 1000:.1f} ms, {status.project}, {status.agent}"
     )
