@@ -84,7 +84,7 @@ class TwoEngines(RuleBasedStateMachine):
         open_call = engine._calls.get(call_id)
         return open_call.input.name if open_call else ""
 
-    @precondition(lambda self: self.pair.client.state.name == "READY")
+    @precondition(lambda self: self.pair.client.state.name == "READY" and self.made < 4)
     @rule(target=known, credit=credits, input=st.booleans())
     def make_a_call(self, credit, input):
         self.made += 1
@@ -160,12 +160,12 @@ class TwoEngines(RuleBasedStateMachine):
         if self.pings_for_client:
             self.by_client(Pong(self.pings_for_client.pop()))
 
-    @precondition(lambda self: self.made > 3)
+    @precondition(lambda self: self.made == 4)
     @rule()
     def server_goes_away(self):
         self.by_server(GoAway())
 
-    @precondition(lambda self: self.made > 3)
+    @precondition(lambda self: self.made == 4)
     @rule()
     def client_goes_away(self):
         if self.pair.client.state.name != "LEAVING":
@@ -249,4 +249,4 @@ class TwoEngines(RuleBasedStateMachine):
 
 
 TestTwoEngines = TwoEngines.TestCase
-TestTwoEngines.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+TestTwoEngines.settings = settings(max_examples=150, stateful_step_count=80, deadline=None)
