@@ -53,7 +53,7 @@ class ZmqListener(Listener):
     def __init__(self, options: ZmqOptions):
         context = process.context()
         self.endpoints: tuple[str, ...] = ()
-        self._closed = ""
+        self.closed = False
         self._options = options
         self._socket = router = context.socket(zmq.ROUTER)
         router.linger = LINGER
@@ -122,7 +122,7 @@ class ZmqListener(Listener):
             except zmq.ZMQError:
                 raise PeerGone("the peer's queue is full") from None
         except zmq.ZMQError as error:
-            raise PeerGone(self._closed or str(error)) from None
+            raise PeerGone(str(error)) from None
         for frame in frames[:-1]:
             _send(router, frame, _MORE)
         _send(router, frames[-1], _LAST)
@@ -149,7 +149,7 @@ class ZmqListener(Listener):
                             return None
                         left = min(LOOK, deadline - now)
         except zmq.ZMQError as error:
-            raise OSError(error.errno, self._closed or error.strerror) from None
+            raise OSError(error.errno, "the listener was closed") from None
 
     def _flags(self, timeout: float) -> int:
         """Return the flags with which ``recv`` waits so long; for a hub, which waits itself, 0."""
@@ -184,15 +184,15 @@ class ZmqListener(Listener):
 
     def wake(self) -> None:
         with self._bell_lock:
-            if not self._rung and not self._closed:
+            if not self._rung and not self.closed:
                 self._rung = True
                 _send(self._bell, b"", _LAST)
 
     def close(self) -> None:
         with self._bell_lock:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = "the listener was closed"
+            self.closed = True
             self._bell.close()
         self._departures.close()
         self._socket.close()

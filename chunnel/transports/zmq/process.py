@@ -25,6 +25,11 @@ MAX_SOCKETS = 65_535
 class Owner(Protocol):
     """A pipe or listener: something that holds sockets of the context."""
 
+    closed: bool
+
+    def close(self) -> None:
+        """Close its sockets."""
+
     def orphan(self) -> object:
         """Become closed without closing; return what must never be garbage collected."""
 
@@ -48,6 +53,11 @@ def context() -> zmq.Context[zmq.Socket[bytes]]:
 def adopt(owner: Owner) -> None:
     """Remember ``owner``, for as long as it lives, so that a fork can orphan it."""
     _owners.add(owner)
+
+
+def owners() -> set[Owner]:
+    """Return those adopted that still live, for tests of what was left open."""
+    return set(_owners)
 
 
 def _after_in_child() -> None:

@@ -62,11 +62,18 @@ class HubWaiter:
     """
 
     def __init__(self, *descriptors: int):
+        from gevent import monkey
+
         self._descriptors = descriptors
+        self._poll = monkey.get_original("select", "poll")()
+        for descriptor in descriptors:
+            self._poll.register(descriptor, select.POLLIN)
 
     def wait(self, timeout: float | None) -> bool:
         from gevent.hub import Waiter, get_hub
 
+        if timeout == 0:  # a glance, for which no one has to be let go
+            return bool(self._poll.poll(0))
         hub = get_hub()
         waiter: Any = Waiter(hub)
         watchers = [hub.loop.io(descriptor, 1) for descriptor in self._descriptors]
