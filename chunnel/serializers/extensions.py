@@ -23,6 +23,7 @@ from ..values.numbers import (
     decimal_from_text,
     decimal_to_text,
 )
+from ..values.uuids import uuid_from
 from ..values.zones import Zone, zone_from, zone_of
 
 BLOB, INT, DECIMAL, DATETIME, DATE, TIME, TIMEDELTA, UUID_VALUE = range(8)
@@ -39,9 +40,14 @@ _INDEX = Struct(">I")
 _NAIVE, _FIXED, _NAMED, _FOLD = 0, 1, 2, 4
 
 
+def extension(code: int, data: bytes) -> ExtType:
+    """Return the extension, without the checks of its constructor, which cost more than packing."""
+    return tuple.__new__(ExtType, (code, data))
+
+
 def blob_reference(index: int) -> ExtType:
     """Return what stands in the body for the binary number ``index`` beside it."""
-    return ExtType(BLOB, _INDEX.pack(index))
+    return extension(BLOB, _INDEX.pack(index))
 
 
 def blob_index(data: bytes) -> int:
@@ -53,7 +59,7 @@ def _pack_int(value: int) -> Any:
     if MIN_WIRE_INT <= value <= MAX_WIRE_INT:
         return value
     check_int(value)
-    return ExtType(INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    return extension(INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
 def _unpack_int(data: bytes) -> int:
@@ -63,7 +69,7 @@ def _unpack_int(data: bytes) -> int:
 
 
 def _pack_decimal(value: Decimal) -> Any:
-    return ExtType(DECIMAL, decimal_to_text(value).encode())
+    return extension(DECIMAL, decimal_to_text(value).encode())
 
 
 def _unpack_decimal(data: bytes) -> Decimal:
@@ -101,7 +107,7 @@ def _pack_datetime(value: dt.datetime) -> Any:
         value.second,
         value.microsecond,
     )
-    return ExtType(DATETIME, clock + zone)
+    return extension(DATETIME, clock + zone)
 
 
 def _unpack_datetime(data: bytes) -> dt.datetime:
@@ -112,7 +118,7 @@ def _unpack_datetime(data: bytes) -> dt.datetime:
 
 
 def _pack_date(value: dt.date) -> Any:
-    return ExtType(DATE, _DATE.pack(value.year, value.month, value.day))
+    return extension(DATE, _DATE.pack(value.year, value.month, value.day))
 
 
 def _unpack_date(data: bytes) -> dt.date:
@@ -128,7 +134,7 @@ def _pack_time(value: dt.time) -> Any:
         value.second,
         value.microsecond,
     )
-    return ExtType(TIME, clock + zone)
+    return extension(TIME, clock + zone)
 
 
 def _unpack_time(data: bytes) -> dt.time:
@@ -138,7 +144,7 @@ def _unpack_time(data: bytes) -> dt.time:
 
 
 def _pack_timedelta(value: dt.timedelta) -> Any:
-    return ExtType(TIMEDELTA, _TIMEDELTA.pack(value.days, value.seconds, value.microseconds))
+    return extension(TIMEDELTA, _TIMEDELTA.pack(value.days, value.seconds, value.microseconds))
 
 
 def _unpack_timedelta(data: bytes) -> dt.timedelta:
@@ -146,11 +152,11 @@ def _unpack_timedelta(data: bytes) -> dt.timedelta:
 
 
 def _pack_uuid(value: UUID) -> Any:
-    return ExtType(UUID_VALUE, value.bytes)
+    return extension(UUID_VALUE, value.int.to_bytes(16, "big"))
 
 
 def _unpack_uuid(data: bytes) -> UUID:
-    return UUID(bytes=data)
+    return uuid_from(data)
 
 
 PACK_SCALAR: dict[type[Any], Callable[[Any], Any]] = {

@@ -15,17 +15,16 @@ positions of None, ascending, and the parts hold the values between them.
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, DecimalException
 from itertools import repeat
 from operator import attrgetter
-from struct import unpack
 from typing import Any, NamedTuple
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 from .limits import MAX_DECIMAL_DIGITS
 from .numbers import DECIMAL_CONTEXT, decimal_from_text, decimal_to_text
+from .uuids import uuids_from
 from .zones import zone_from, zone_of
 
 PLAIN = ""
@@ -187,24 +186,9 @@ def _pack_uuids(values: Sequence[UUID]) -> list[Any]:
 
 def _unpack_uuids(parts: list[Any]) -> list[Any]:
     (data,) = parts
-    if type(data) is not bytes or len(data) % 16:
-        raise ValueError("a column of UUIDs is not a binary of sixteen bytes each")
-    count = len(data) // 16
-    # UUID's constructor is Python code that costs six times this; the slots it fills are these two.
-    found: list[UUID] = list(map(UUID.__new__, repeat(UUID, count)))
-    numbers = map(_from_bytes, unpack("16s" * count, data), repeat("big"))
-    _run(map(_SET_INT, found, numbers))
-    _run(map(_SET_SAFETY, found, repeat(SafeUUID.unknown)))
-    return found
-
-
-_from_bytes: Callable[[bytes, Any], int] = int.from_bytes
-_SET_INT = vars(UUID)["int"].__set__
-_SET_SAFETY = vars(UUID)["is_safe"].__set__
-
-
-def _run(calls: Iterable[Any]) -> None:
-    deque(calls, maxlen=0)
+    if type(data) is not bytes:
+        raise ValueError("a column of UUIDs is not a binary")
+    return uuids_from(data)
 
 
 _KINDS: dict[type[Any], _Kind] = {

@@ -7,7 +7,7 @@ that hold containers are opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -15,32 +15,38 @@ from ..exceptions import SerializationError
 from .limits import MAX_DEPTH
 from .models import InstanceRef, InstanceRow, RowSet
 
-_CONTAINERS = (list, tuple, dict, set, frozenset)
-_COUNTED_ANEW = frozenset({InstanceRef, InstanceRow, RowSet})
+_CONTAINERS: frozenset[type[Any]] = frozenset({list, tuple, dict, set, frozenset})
+_LIST, _DICT = {list}, {dict}
+_BASES = tuple(_CONTAINERS)
+_COUNTED_ANEW: frozenset[type[Any]] = frozenset({InstanceRef, InstanceRow, RowSet})
 
 
 def is_too_deep(value: Any, *, keys: bool = True) -> bool:
     """Say whether containers nest more than MAX_DEPTH deep; without ``keys``, keys do not count."""
-    level: Sequence[Any] = (value,)
+    level: Collection[Any] = (value,)
     for _ in range(MAX_DEPTH + 1):
-        containers = {kind for kind in set(map(type, level)) if _is_container(kind)}
-        if not containers:
+        kinds = set(map(type, level))
+        if kinds == _LIST:
+            level = next(iter(level)) if len(level) == 1 else list(chain.from_iterable(level))
+        elif kinds == _DICT:
+            inner = [*map(dict.values, level), *level] if keys else map(dict.values, level)
+            level = list(chain.from_iterable(inner))
+        elif kinds.isdisjoint(_CONTAINERS) and not any(map(_is_container, kinds)):
             return False
-        if len(level) == 1 and type(level[0]) is list:
-            level = level[0]
-            continue
-        inner: list[Iterable[Any]] = []
-        for item in level:
-            kind = type(item)
-            if kind in containers:
-                if issubclass(kind, dict):
-                    inner.append(item.values())
-                    if keys:
-                        inner.append(item)
-                else:
-                    inner.append(item)
-        level = list(chain.from_iterable(inner))
+        else:
+            level = list(chain.from_iterable(_opened(level, keys)))
     return True
+
+
+def _opened(level: Iterable[Any], keys: bool) -> Iterator[Iterable[Any]]:
+    for item in level:
+        kind = type(item)
+        if kind is dict or (kind not in _CONTAINERS and issubclass(kind, dict)):
+            yield item.values()
+            if keys:
+                yield item
+        elif _is_container(kind):
+            yield item
 
 
 def check_depth(value: Any, *, keys: bool = True) -> None:
@@ -50,4 +56,4 @@ def check_depth(value: Any, *, keys: bool = True) -> None:
 
 
 def _is_container(kind: type[Any]) -> bool:
-    return issubclass(kind, _CONTAINERS) and kind not in _COUNTED_ANEW
+    return kind in _CONTAINERS or (issubclass(kind, _BASES) and kind not in _COUNTED_ANEW)
