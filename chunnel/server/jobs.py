@@ -87,14 +87,16 @@ class ServedJob:
         # Who calls what does not exist is answered at once; to look is all it costs.
         self.name = NOBODY if entry is None else entry.name
         self.blocking = False if entry is None else entry.blocking
-        hops = meta.get("hops") or ()
+        hops = meta.get("hops")
+        if type(hops) is not list and type(hops) is not tuple:
+            hops = ()  # what else it is, ``_admit`` judges
         self.served = ServedCall(
             call.call_id.hex(),
             call.name,
             peer.hex(),
             hops[-1] if hops and type(hops[-1]) is str else "",
             self.deadline,
-            tuple(hops) if type(hops) is list or type(hops) is tuple else (),
+            tuple(hops),
             {} if meta is NO_METADATA else dict(meta),
         )
 
