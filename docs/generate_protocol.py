@@ -128,7 +128,7 @@ def states(table: Table, name: str) -> str:
         rows.append([f"``{state.name}``", *cells])
     turned = [list(column) for column in zip(*rows, strict=True)]  # more moves than states
     turned[0][0] = "Move"
-    return text + list_table(" ".join(["20"] * len(turned[0])), *turned)
+    return text + list_table(" ".join(["28", *["18"] * (len(turned[0]) - 1)]), *turned)
 
 
 def moves(table: Table) -> list[tuple[str, Kind]]:

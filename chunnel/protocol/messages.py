@@ -20,11 +20,8 @@ Metadata: TypeAlias = Mapping[str, Any]
 
 NO_METADATA: Metadata = MappingProxyType({})
 
-REQUIRED_KEYS = frozenset({"!idempotency_key"})
-"""The metadata keys that begin with ``!`` and that this version understands."""
-
 RESERVED_KEYS = frozenset(
-    {"remaining", "trace", "hops", "attempt", "on_behalf_of", "batch", *REQUIRED_KEYS}
+    {"remaining", "trace", "hops", "attempt", "on_behalf_of", "batch", "!idempotency_key"}
 )
 """The metadata keys of a CALL that have, or will have, a meaning for every implementation."""
 
@@ -88,7 +85,7 @@ class Hello(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """The server's answer to Hello."""
+    """The server's answer to Hello: the version spoken from here on, and what the server is."""
 
     version: int
     max_message: int
@@ -174,10 +171,14 @@ class Cancel(NamedTuple):
 
 
 class Ping(NamedTuple):
+    """Is anybody there? Answer with Pong and the same token, whatever the calls are doing."""
+
     token: bytes
 
 
 class Pong(NamedTuple):
+    """The answer to a Ping."""
+
     token: bytes
     meta: Metadata = NO_METADATA
 
@@ -232,9 +233,10 @@ KINDS: Mapping[type, Kind] = {
 }
 
 
-def unknown_required(meta: Metadata, known: Collection[str] = REQUIRED_KEYS) -> list[str]:
+def unknown_required(meta: Metadata, known: Collection[str] = ()) -> list[str]:
     """Return the keys that must be understood (they begin with ``!``) and that are not ``known``.
 
-    A call with any of them is refused, surely unexecuted.
+    A call with any of them is refused, surely unexecuted. Nothing is known by being reserved: only
+    who does what a key demands may list it.
     """
     return [key for key in meta if key.startswith("!") and key not in known]

@@ -65,10 +65,11 @@ def test_a_required_key_that_is_unknown_is_found():
     """Keys with ``!`` must be understood, other keys need not."""
     assert unknown_required({}) == []
     assert unknown_required(NO_METADATA) == []
-    assert unknown_required({"remaining": 1, "new": 2, "!idempotency_key": "k"}) == []
+    assert unknown_required({"remaining": 1, "new": 2}) == []
     assert unknown_required({"!b": 1, "a": 2, "!a": 3}) == ["!b", "!a"]
     assert unknown_required({"!": 1}) == ["!"]
     assert unknown_required({"!a": 1, "!idempotency_key": 2}, known=["!a"]) == ["!idempotency_key"]
+    assert unknown_required({"!idempotency_key": 2}) == ["!idempotency_key"]  # reserved, no more
 
 
 def test_reserved_keys():
