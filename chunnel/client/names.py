@@ -15,7 +15,7 @@ The rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..conf import remote_aliases
 from ..exceptions import UnknownRemote
@@ -69,7 +69,7 @@ class Root:
             raise UnknownRemote(unknown_alias(alias))
         return RemoteNames(alias)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{self!r} cannot be changed")
 
     def __dir__(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 
 class Path:
@@ -17,7 +17,7 @@ class Path:
         object.__setattr__(self, "_alias", alias)
         object.__setattr__(self, "_path", path)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{self!r} cannot be changed; fakes are set with override_remote")
 
     def __delattr__(self, name: str) -> None:

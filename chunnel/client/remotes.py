@@ -315,6 +315,13 @@ class Remotes(Mapping[str, Remote]):
                 self._made[alias] = Remote(alias)
             return self._made[alias]
 
+    def get(self, alias: str, default: Any = None) -> Any:
+        """Return the remote of this alias, or ``default``."""
+        try:
+            return self[alias]
+        except UnknownRemote:
+            return default
+
     def __contains__(self, alias: object) -> bool:
         return alias in remote_aliases()
 

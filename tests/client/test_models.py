@@ -57,7 +57,7 @@ def test_equality_and_hash() -> None:
     assert _account() != make_instance(economy.money.Branch, 1, (), ())
     assert _account() != 1
     fresh = _account(None)
-    assert fresh == fresh  # noqa: PLR0124
+    assert fresh == fresh
     assert fresh != _account(None)
     with pytest.raises(TypeError, match="unhashable"):
         hash(fresh)
@@ -118,10 +118,10 @@ def test_unknown_attribute_with_a_schema(bank: str) -> None:  # noqa: F811
     account = make_instance(economy.bank.Account, 1, ("uid",), (1,))
     assert account.deposit.__doc__ == "Add ``amount`` and return the new balance."
     assert str(account.deposit.__signature__).startswith("(amount: Decimal")
-    with pytest.raises(FieldNotFetched, match="'owner'.*took uid"):
-        account.owner  # noqa: B018
-    with pytest.raises(AttributeError, match="'wipe'.*deposit"):
-        account.wipe  # noqa: B018
+    with pytest.raises(FieldNotFetched, match=r"'owner'.*took uid"):
+        account.owner
+    with pytest.raises(AttributeError, match=r"'wipe'.*deposit"):
+        account.wipe
     assert not hasattr(account, "secret")
     assert {"deposit", "uid", "pk"} <= set(dir(account))
     assert "_key" not in dir(account)
@@ -204,7 +204,7 @@ class TestMeta:
         assert meta.model is economy.money.BigAccount
         assert not hasattr(meta, "db_table")
         with pytest.raises(ConnectionLost):
-            meta.fields  # noqa: B018
+            meta.fields
 
     def test_fields(self, bank: str) -> None:  # noqa: F811
         """Names, types, choices and help texts, of readable fields alone."""
@@ -225,4 +225,4 @@ class TestMeta:
     def test_not_exposed(self, bank: str) -> None:  # noqa: F811
         """A model that the schema does not have has no fields to show."""
         with pytest.raises(LookupError, match=r"bank\.Nothing"):
-            economy.bank.Nothing._meta.fields  # noqa: B018
+            economy.bank.Nothing._meta.fields

@@ -37,10 +37,10 @@ def test_unknown_alias_lists_the_known() -> None:
     """A misspelt alias raises at once, where it is written."""
     with override_settings(CHUNNEL_REMOTES={"economy": "zmq://h", "health": "zmq://h"}):
         with pytest.raises(UnknownRemote, match="no 'econmy'; it has 'economy', 'health'"):
-            remote.econmy  # noqa: B018
+            remote.econmy
     with override_settings(CHUNNEL_REMOTES={}):
         with pytest.raises(UnknownRemote, match="it is empty"):
-            remote.economy  # noqa: B018
+            remote.economy
     assert not hasattr(remote, "econmy")
 
 

@@ -277,7 +277,7 @@ class TestReading:
         assert everything.first().owner == everything[0].owner == "o0"
 
     def test_refused(self, bank: str) -> None:  # noqa: F811
-        """What is not declared is refused by name, by the server and, with its schema, before it."""
+        """What is not declared is refused by name, by the server and, with its schema, by us."""
         found = Account.objects.filter(secret__startswith="a")
         with pytest.raises(QueryRefused, match="secret"):
             list(found)
@@ -364,7 +364,7 @@ class TestReading:
         assert Account.objects.all().ordered is True
         assert remote.economy.bank.Branch.objects.all().ordered is False
         with pytest.raises(AttributeError, match=r"'nothing'.*overdrawn"):
-            Account.objects.nothing  # noqa: B018
+            Account.objects.nothing
         assert "overdrawn" in dir(Account.objects)
         assert "(*, above: Decimal" in str(Account.objects.total.__signature__)
 
