@@ -6,7 +6,6 @@ Each function returns the declaration in its final form or raises ImproperlyConf
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -122,7 +121,7 @@ def methods(
         if function is None:
             where = " or ".join(owner.__qualname__ for owner in owners)
             refuse(rpc, attribute, f"{where} has no method {name!r}.")
-        if not inspect.isroutine(function):
+        if not callable(function) or isinstance(function, type):
             refuse(rpc, attribute, f"{name!r} is not a method.")
         if getattr(function, "alters_data", False) and function.__module__.startswith("django."):
             refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable
@@ -97,12 +98,14 @@ def expose(
     def expose_it(target: Any) -> Any:
         label = _label(app_label, frame, "expose")
         place = _place(frame)
-        if isinstance(target, ModuleType) or _is_plain_instance(target):
+        if isinstance(target, ModuleType) or not callable(target):
             registry.add(*_members(target, only, label, place, options))
         elif only is not None:
-            raise ImproperlyConfigured(
-                f"expose({_shown(target)}): only= is for modules and instances."
-            )
+            if inspect.isroutine(target) or isinstance(target, type):
+                raise ImproperlyConfigured(
+                    f"expose({_shown(target)}): only= is for modules and instances."
+                )
+            registry.add(*_members(target, only, label, place, options))
         else:
             registry.add(_entry(target, label, place, options))
         return target
@@ -254,15 +257,14 @@ def _public_names(owner: Any) -> list[str]:
     return [
         name
         for name in sorted(dir(type(owner)))
-        if not name.startswith("_")
-        and isinstance(raw := inspect.getattr_static(type(owner), name), staticmethod | classmethod)
-        | inspect.isroutine(raw)
+        if not name.startswith("_") and _is_method(inspect.getattr_static(type(owner), name))
     ]
 
 
-def _is_plain_instance(target: Any) -> bool:
-    """Tell an instance whose methods are meant from everything that is called itself."""
-    return target is not None and not callable(target) and not isinstance(target, type)
+def _is_method(raw: Any) -> bool:
+    if isinstance(raw, staticmethod | classmethod | functools.partialmethod):
+        return True
+    return callable(raw) and not isinstance(raw, type)
 
 
 def style_of(target: Any) -> Style:

@@ -1,0 +1,106 @@
+"""What a ModelRPC may declare, and how a mistake is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from chunnel import ModelRPC
+from chunnel.registry import ExposedModel, Registry, register
+from tests.apps.bank.models import Account
+
+
+def expose_account(**declared: Any) -> ExposedModel:
+    registry = Registry()
+    rpc = type("AccountRPC", (ModelRPC,), declared)
+    register(Account, app_label="bank", registry=registry)(rpc)
+    found = registry.model(Account)
+    assert found is not None
+    return found
+
+
+class TestDefaults:
+    def test_nothing_declared(self) -> None:
+        exposed = expose_account()
+        assert exposed.names == ()
+        assert exposed.filter_fields == ()
+        assert exposed.ordering_fields == ()
+        assert exposed.max_rows == 100_000
+
+    def test_filters_of_readable_fields(self) -> None:
+        exposed = expose_account(fields=["uid", "branch"])
+        lookups = ("exact", "in", "isnull")
+        assert exposed.filter_fields == (("uid", lookups), ("branch", lookups))
+
+    def test_declared_filters_are_all(self) -> None:
+        exposed = expose_account(fields=["uid"], filter_fields={"owner": ["icontains"]})
+        assert exposed.filter_fields == (("owner", ("icontains",)),)
+        assert expose_account(fields=["uid"], filter_fields={}).filter_fields == ()
+
+    def test_attributes_and_text(self) -> None:
+        exposed = expose_account(fields=["__str__", "branch"])
+        assert (exposed.names, exposed.attributes) == (("branch",), ("branch_id",))
+        assert exposed.shows_text
+
+    def test_options_of_methods(self) -> None:
+        exposed = expose_account(
+            methods={"deposit": {"atomic": True, "effect": "idempotent"}, "history": {}}
+        )
+        deposit, history = exposed.entries[2:]
+        assert (deposit.atomic, deposit.effect, deposit.style) == (True, "idempotent", "call")
+        assert history.style == "stream"
+
+    def test_transforms(self) -> None:
+        expose_account(filter_fields={"opened": ["year", "date__gte", "year__in"], "pk": ["gt"]})
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"fields": ["balanse"]}, r"AccountRPC\.fields: Account has no field 'balanse'; it has "),
+        ({"fields": "uid"}, r"AccountRPC\.fields: this is a list of names, not 'uid'"),
+        ({"fields": "__all__"}, r"AccountRPC\.fields: this is a list of names"),
+        ({"fields": [5]}, r"5 is not a name"),
+        ({"fields": ["uid", "uid"]}, r"'uid' stands there twice"),
+        ({"fields": ["branch_id"]}, r"'branch_id' is spelled 'branch' here"),
+        ({"fields": ["branch__city"]}, r"has no field 'branch__city'"),
+        ({"filter_fields": ["uid"]}, r"AccountRPC\.filter_fields: this is a dict"),
+        ({"filter_fields": {"uid": "exact"}}, r"filter_fields\['uid'\]: this is a list"),
+        ({"filter_fields": {"uid": []}}, r"filter_fields\['uid'\]"),
+        (
+            {"filter_fields": {"uid": ["almost"]}},
+            r"filter_fields\['uid'\]: PositiveIntegerField has no lookup 'almost'",
+        ),
+        ({"filter_fields": {"branch__town": ["exact"]}}, r"\['branch__town'\]: Branch has no"),
+        (
+            {"filter_fields": {"uid__gt": ["exact"]}},
+            r"\['uid__gt'\]: 'uid' is no relation, so the path ends there",
+        ),
+        ({"filter_fields": {"opened": ["date__almost"]}}, "has no lookup 'date__almost'"),
+        ({"filter_fields": {"_connector": ["exact"]}}, "is not a lower_case field path"),
+        ({"ordering_fields": ["-uid"]}, r"AccountRPC\.ordering_fields: '-uid'"),
+        ({"ordering_fields": ["?"]}, r"'\?' is not a lower_case field path"),
+        ({"writable_fields": ["owner"]}, r"writable_fields: 'owner' is not among the readable"),
+        ({"methods": ["missing"]}, r"AccountRPC\.methods: Account has no method 'missing'"),
+        ({"methods": ["_meta"]}, r"'_meta' cannot be a remote name"),
+        ({"methods": ["uid"]}, r"'uid' is not a method"),
+        ({"methods": ["delete"]}, r"'delete' is Django's own"),
+        ({"methods": {"deposit": {"fast": 1}}}, r"methods\['deposit'\]: no option is named 'fast'"),
+        ({"methods": {"deposit": 5}}, r"methods\['deposit'\]: the options of a method are a dict"),
+        ({"methods": {"deposit": {"effect": "no"}}}, "an effect is one of"),
+        ({"methods": {"history": {"atomic": True}}}, "generator and cannot be atomic"),
+        (
+            {"manager_methods": ["poorest"]},
+            r"AccountRPC\.manager_methods: AccountQuerySet or AccountManager has no method",
+        ),
+        ({"manager_methods": ["bulk_create"]}, "Django's own"),
+        ({"manager_methods": ["delete"]}, "Django's own"),
+        ({"max_rows": 0}, r"AccountRPC\.max_rows: this is a whole number from 1, not 0"),
+        ({"max_rows": True}, r"max_rows"),
+    ],
+)
+def test_mistakes_name_the_class_and_the_culprit(declared: dict[str, Any], message: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=message):
+        expose_account(**declared)

@@ -1,0 +1,130 @@
+"""From the registry to the schema."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from chunnel.registry import ModelRPC, Registry, build_schema, expose, register, registry
+from chunnel.schema import FieldSchema, FunctionSchema, ModelSchema, ParameterSchema
+from tests.apps.bank.models import Account, Branch
+
+
+def described(function: Any, **options: Any) -> FunctionSchema:
+    own = Registry()
+    expose(function, app_label="x", name="described", registry=own, **options)
+    (app,) = build_schema(own, "test").apps
+    (found,) = app.functions
+    return found
+
+
+def bank_model(name: str) -> ModelSchema:
+    (bank,) = [app for app in build_schema(registry, "p").apps if app.label == "bank"]
+    return {model.name: model for model in bank.models}[name]
+
+
+class TestFunctions:
+    def test_parameters(self) -> None:
+        def function(a: int, /, b: Decimal = Decimal(1), *args: Any, c: str = "x", **k: Any) -> int:
+            """Do it."""
+            return a
+
+        found = described(function, effect="read")
+        assert found.doc == "Do it."
+        assert found.returns == "int"
+        assert found.effect == "read"
+        assert found.parameters == (
+            ParameterSchema("a", "POSITIONAL_ONLY", None, "int"),
+            ParameterSchema("b", "POSITIONAL_OR_KEYWORD", "Decimal('1')", "Decimal"),
+            ParameterSchema("args", "VAR_POSITIONAL", None, "Any"),
+            ParameterSchema("c", "KEYWORD_ONLY", "'x'", "str"),
+            ParameterSchema("k", "VAR_KEYWORD", None, "Any"),
+        )
+
+    def test_defaults_never_show_what_they_hold(self) -> None:
+        """A repr may hold a secret or an address in memory."""
+
+        class Key:
+            def __repr__(self) -> str:
+                return "Key('secret')"
+
+        def function(a: Any = Key(), b: Any = (), c: Any = gettext_lazy("Yes")) -> None: ...
+
+        defaults = [each.default for each in described(function).parameters]
+        assert defaults == ["...", "()", "'Yes'"]
+
+    def test_without_a_signature(self) -> None:
+        assert [each.kind for each in described(math.hypot).parameters] == [
+            "VAR_POSITIONAL",
+            "VAR_KEYWORD",
+        ]
+
+    def test_streams(self) -> None:
+        (bank,) = [app for app in build_schema(registry, "p").apps if app.label == "bank"]
+        streams = {each.name for each in bank.functions if each.stream}
+        assert streams == {"statement", "ticks"}
+
+
+class TestModels:
+    def test_fields(self) -> None:
+        account = bank_model("Account")
+        fields = {field.name: field for field in account.fields}
+        assert list(fields) == ["uid", "owner", "balance", "opened", "kind", "branch"]
+        assert "secret" not in repr(account)
+        assert fields["branch"].relation == "bank.Branch"
+        assert fields["branch"].null
+        assert fields["kind"].choices == (
+            ("current", "Current account"),
+            ("savings", "Savings account"),
+        )
+        assert fields["uid"] == FieldSchema(
+            "uid", "PositiveIntegerField", "uid", help_text="The citizen's number."
+        )
+
+    def test_the_rest(self) -> None:
+        account = bank_model("Account")
+        assert account.doc == "An account of a citizen."
+        assert account.pk == "id"
+        assert account.ordering == ("uid",)
+        assert [each.name for each in account.methods] == [
+            "deposit",
+            "describe",
+            "history",
+            "withdraw",
+        ]
+        assert [each.name for each in account.methods[0].parameters] == ["amount", "note"]
+        assert [each.name for each in account.manager_methods] == ["overdrawn", "richest", "total"]
+        assert bank_model("Branch").verbose_name_plural == "branches"
+
+    def test_a_relation_to_a_model_that_is_not_exposed(self) -> None:
+        own = Registry()
+        register(Account, app_label="x", registry=own)(
+            type("AccountRPC", (ModelRPC,), {"fields": ["branch"]})
+        )
+        (app,) = build_schema(own, "p").apps
+        assert app.models[0].fields[0].relation is None
+
+    def test_models_know_each_other_in_any_order(self) -> None:
+        own = Registry()
+        for model in (Account, Branch):
+            fields = ["branch"] if model is Account else ["city"]
+            rpc = type("RPC", (ModelRPC,), {"fields": fields})
+            register(model, app_label="x", registry=own)(rpc)
+        (app,) = build_schema(own, "p").apps
+        assert app.models[0].fields[0].relation == "x.Branch"
+
+
+class TestExceptions:
+    def test_the_nearest_base(self) -> None:
+        (bank,) = [app for app in build_schema(registry, "p").apps if app.label == "bank"]
+        (found,) = bank.exceptions
+        assert (found.name, found.base) == ("InsufficientFunds", "bank.BankError")
+
+
+def test_the_fingerprint_names_the_description() -> None:
+    first = build_schema(registry, "p")
+    assert first.fingerprint == build_schema(registry, "p").fingerprint
+    assert first.fingerprint != build_schema(registry, "q").fingerprint
