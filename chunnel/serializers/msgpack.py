@@ -25,7 +25,7 @@ from msgpack import ExtType, Packer, Unpacker, UnpackException, unpackb
 
 from ..exceptions import SerializationError
 from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
-from ..values.columns import PLAIN, pack_column
+from ..values.columns import pack_column
 from ..values.depth import check_depth
 from ..values.limits import BLOB_SIZE, MAX_DEPTH
 from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
@@ -165,9 +165,6 @@ def _pack_row(value: InstanceRow) -> Any:
 
 def _pack_row_set(value: RowSet) -> Any:
     columns = list(map(pack_column, value.columns))
-    for column in columns:
-        if column[0] == PLAIN:
-            check_depth(column[1])
     return {_MARK_ROW_SET: [value.model, list(value.names), columns]}
 
 

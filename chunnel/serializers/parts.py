@@ -9,7 +9,7 @@ from typing import Any
 
 from ..exceptions import SerializationError
 from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
-from ..values.columns import PLAIN, unpack_column
+from ..values.columns import unpack_column
 from ..values.depth import check_depth
 from ..values.nearest import HookFailed
 from .base import Lift
@@ -59,9 +59,6 @@ def build_row_set(content: Any, lift: Lift | None) -> Any:
     columns = tuple(map(unpack_column, packed))
     if len(set(map(len, columns))) > 1:
         raise SerializationError("the columns of a row set differ in length")
-    for column, wire in zip(columns, packed, strict=True):
-        if wire[0] == PLAIN:
-            check_depth(column)
     return _lifted(RowSet(model, tuple(names), columns), lift)
 
 

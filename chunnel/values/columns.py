@@ -15,13 +15,14 @@ positions of None, ascending, and the parts hold the values between them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, DecimalException
-from itertools import repeat
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from .depth import any_container, check_depth
 from .limits import MAX_DECIMAL_DIGITS
 from .numbers import DECIMAL_CONTEXT, decimal_from_text, decimal_to_text
 from .uuids import uuids_from
@@ -39,27 +40,31 @@ class _Kind(NamedTuple):
 
 
 def pack_column(column: Sequence[Any]) -> list[Any]:
-    """Return ``column`` as it travels; the values of a plain one are left as they are."""
+    """Return ``column`` as it travels; the values of a plain one are left as they are.
+
+    Raise SerializationError if they nest too deep, ValueError if one cannot travel.
+    """
     types = set(map(type, column))
     has_nulls = _NONE in types
-    if len(types) == 1 + has_nulls:
-        types.discard(_NONE)
-        kind = _KINDS.get(types.pop())
-        if kind is not None:
-            values = [value for value in column if value is not None] if has_nulls else column
-            parts = kind.pack(values)
-            if parts is not None and has_nulls:
-                nulls = [index for index, value in enumerate(column) if value is None]
-                return [kind.name, parts, nulls]
-            if parts is not None:
-                return [kind.name, parts]
+    types.discard(_NONE)
+    kind = _KINDS.get(next(iter(types))) if len(types) == 1 else None
+    if kind is not None:
+        values = [value for value in column if value is not None] if has_nulls else column
+        parts = kind.pack(values)
+        if parts is not None and has_nulls:
+            nulls = [index for index, value in enumerate(column) if value is None]
+            return [kind.name, parts, nulls]
+        if parts is not None:
+            return [kind.name, parts]
+    if any_container(types):
+        check_depth(list(column))
     return [PLAIN, column if type(column) is list else list(column)]
 
 
 def unpack_column(wire: Any) -> list[Any]:
     """Return the column's values.
 
-    Raise ValueError, TypeError or OverflowError if the column is malformed.
+    Raise ValueError (SerializationError is one), TypeError or OverflowError if it is malformed.
     """
     if type(wire) is not list or not 2 <= len(wire) <= 3:
         raise ValueError("a column is not made of a kind, parts and nulls")
@@ -67,6 +72,7 @@ def unpack_column(wire: Any) -> list[Any]:
     if type(parts) is not list:
         raise ValueError("the parts of a column are not a list")
     if name == PLAIN:
+        check_depth(parts)
         values = parts
     else:
         kind = _KINDS_BY_NAME.get(name)
@@ -93,16 +99,16 @@ def _with_nulls(values: list[Any], nulls: Any) -> list[Any]:
     return column
 
 
-def _of_equal_length(parts: Iterable[Any]) -> None:
+def _series(parts: Sequence[Any]) -> Sequence[Any]:
+    """Return parts that must be lists, or binaries (lists of small integers), of equal length.
+
+    What is in the lists is the constructors' matter: they refuse all but integers, in C code.
+    """
+    if not {list, bytes}.issuperset(map(type, parts)):
+        raise ValueError("a part of a column is neither a list nor a binary")
     if len(set(map(len, parts))) > 1:
         raise ValueError("the parts of a column differ in length")
-
-
-def _numbers(part: Any) -> Sequence[int]:
-    """Return a part that must be a list of integers, or a binary: a list of small ones."""
-    if type(part) is bytes or (type(part) is list and set(map(type, part)) <= {int}):
-        return part
-    raise ValueError("a part of a column is not a list of integers")
+    return parts
 
 
 def _pack_decimals(values: Sequence[Decimal]) -> list[Any]:
@@ -149,8 +155,7 @@ def _unpack_datetimes(parts: list[Any]) -> list[Any]:
     zone, *clock = parts
     if len(clock) != 7:
         raise ValueError("a column of datetimes has not eight parts")
-    _of_equal_length(clock)
-    return list(map(dt.datetime, *map(_numbers, clock), repeat(zone_from(zone))))
+    return list(map(dt.datetime, *_series(clock), repeat(zone_from(zone))))
 
 
 _DAY = attrgetter("year", "month", "day")
@@ -162,9 +167,8 @@ def _pack_dates(values: Sequence[dt.date]) -> list[Any]:
 
 
 def _unpack_dates(parts: list[Any]) -> list[Any]:
-    years, months, days = parts
-    _of_equal_length(parts)
-    return list(map(dt.date, _numbers(years), _numbers(months), _numbers(days)))
+    years, months, days = _series(parts)
+    return list(map(dt.date, years, months, days))
 
 
 _SPAN = attrgetter("days", "seconds", "microseconds")
@@ -175,9 +179,10 @@ def _pack_timedeltas(values: Sequence[dt.timedelta]) -> list[Any]:
 
 
 def _unpack_timedeltas(parts: list[Any]) -> list[Any]:
-    days, seconds, micros = parts
-    _of_equal_length(parts)
-    return list(map(dt.timedelta, _numbers(days), _numbers(seconds), _numbers(micros)))
+    days, seconds, micros = _series(parts)
+    if not {int}.issuperset(map(type, chain(days, seconds, micros))):
+        raise ValueError("a timedelta has a part that is no integer")
+    return list(map(dt.timedelta, days, seconds, micros))
 
 
 def _pack_uuids(values: Sequence[UUID]) -> list[Any]:

@@ -31,7 +31,7 @@ def is_too_deep(value: Any, *, keys: bool = True) -> bool:
         elif kinds == _DICT:
             inner = [*map(dict.values, level), *level] if keys else map(dict.values, level)
             level = list(chain.from_iterable(inner))
-        elif kinds.isdisjoint(_CONTAINERS) and not any(map(_is_container, kinds)):
+        elif not any_container(kinds):
             return False
         else:
             level = list(chain.from_iterable(_opened(level, keys)))
@@ -53,6 +53,11 @@ def check_depth(value: Any, *, keys: bool = True) -> None:
     """Raise SerializationError if ``value`` is too deep."""
     if is_too_deep(value, keys=keys):
         raise SerializationError(f"nested more than {MAX_DEPTH} deep")
+
+
+def any_container(kinds: Iterable[type[Any]]) -> bool:
+    """Say whether a value of one of these types holds others that count with it."""
+    return any(map(_is_container, kinds))
 
 
 def _is_container(kind: type[Any]) -> bool:
