@@ -28,6 +28,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
 from django.urls.exceptions import NoReverseMatch, Resolver404
+from django.utils.connection import ConnectionDoesNotExist
 from django.utils.datastructures import MultiValueDictKeyError
 
 NEVER_REBUILT: tuple[type[BaseException], ...] = (
@@ -74,7 +75,7 @@ _DJANGO: tuple[type[Exception], ...] = (
     database.OperationalError,
     database.ProgrammingError,
     database.Error,
-    database.ConnectionDoesNotExist,
+    ConnectionDoesNotExist,
     models.ProtectedError,
     models.RestrictedError,
     Http404,
@@ -219,6 +220,6 @@ def _single(item: Any) -> core.ValidationError:
     if isinstance(item, Mapping) and isinstance(item.get("message"), str):
         params = item.get("params")
         return core.ValidationError(
-            item["message"], item.get("code"), params if isinstance(params, Mapping) else None
+            item["message"], item.get("code"), dict(params) if isinstance(params, Mapping) else None
         )
     raise ValueError("not a description of a ValidationError")
