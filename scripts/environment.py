@@ -4,8 +4,8 @@ Old Pythons read this file too, to say that they are too old: no syntax of the l
 """
 
 import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
+# A link to a wheel of pip on the page of a package index.
+WHEEL = re.compile(r'<a [^>]*?href="([^"#]*/(pip-[^"/#]+\.whl))#sha256=([0-9a-f]{64})"[^>]*>')
 CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
@@ -90,25 +92,26 @@ def _create():
 
 def _fetch_pip():
     """Install pip from its own wheel, which Python can run as it is."""
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
-    url = index + "/pip/"
-    kind = "application/vnd.pypi.simple.v1+json"
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": kind})) as answer:
-        files = json.load(answer)["files"]
-    wheels = [
-        file for file in files if file["filename"].endswith(".whl") and not file.get("yanked")
-    ]
-    newest = max(wheels, key=lambda file: _version(file["filename"]))
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/pip/"
+    with urllib.request.urlopen(index) as answer:
+        page = answer.read().decode()
+    wheels = {
+        _version(match.group(2)): match.groups()
+        for match in WHEEL.finditer(page)
+        if "data-yanked" not in match.group()
+    }
+    if not wheels:
+        raise ValueError("the index names no wheel of pip")
+    link, filename, digest = wheels[max(wheels)]
+    with urllib.request.urlopen(urllib.parse.urljoin(index, link)) as answer:
+        content = answer.read()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError("the wheel is not what the index says it is")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, newest["filename"])
-        with urllib.request.urlopen(urllib.parse.urljoin(url, newest["url"])) as answer:
-            content = answer.read()
-        if hashlib.sha256(content).hexdigest() != newest["hashes"]["sha256"]:
-            raise ValueError("the wheel is not what the index says it is")
+        path = Path(folder, filename)
         path.write_bytes(content)
-        subprocess.check_call(
-            [python(), str(path / "pip"), "install", "--quiet", "--no-index", str(path)]
-        )
+        install = ["install", "--quiet", "--no-index", str(path)]
+        subprocess.check_call([python(), str(path / "pip")] + install)
 
 
 def _version(filename):

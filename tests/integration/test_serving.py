@@ -193,7 +193,9 @@ def test_a_broken_rpc_module_shows_its_own_traceback(env: dict[str, str], tmp_pa
 def make_app(folder: Path, code: str, *, debug: bool = True) -> Path:
     """Make an app ``shop`` with this ``rpc`` module, and settings for it."""
     (folder / "shop_settings.py").write_text(
-        f"from tests.settings import *\nDEBUG = {debug}\nINSTALLED_APPS = [*INSTALLED_APPS, 'shop']\n"
+        "from tests.settings import *\n"
+        "INSTALLED_APPS = [*INSTALLED_APPS, 'shop']\n"
+        f"DEBUG = {debug}\n"
     )
     (folder / "shop").mkdir()
     (folder / "shop" / "__init__.py").touch()
