@@ -207,6 +207,8 @@ class ZmqListener(Listener):
 class OrphanListener(Listener):
     """What becomes of a ZmqListener in a forked child."""
 
+    closed = True
+
     def send(self, peer: bytes, frames: Sequence[bytes]) -> None:
         raise PeerGone("the listener belongs to the parent process")
 

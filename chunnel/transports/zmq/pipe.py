@@ -73,6 +73,10 @@ class ZmqPipe(Pipe):
         self.endpoint = endpoint
         self._broken = ""  # why, once it is
         self.closed = False
+        # The connection was just seen to live, by a message or a look at the monitor, so the next
+        # message is sent without looking again. One that is sent into a break nonetheless is
+        # reported as perhaps sent, which can happen at any time.
+        self._fresh = False
         self._connected = self._ready = False
         self._ended = False  # it is broken, and all that arrived before can be received
         context = process.context()
@@ -118,7 +122,9 @@ class ZmqPipe(Pipe):
             self._monitor_waiter.wait(left)
 
     def send(self, frames: Sequence[bytes]) -> None:
-        if not self._broken and self._monitor_waiter.wait(0):
+        if self._fresh:
+            self._fresh = False
+        elif not self._broken and self._monitor_waiter.wait(0):
             self._read_events()
         if self._broken:
             raise PipeClosed(f"{self.endpoint}: {self._broken}", sent=False)
@@ -156,11 +162,10 @@ class ZmqPipe(Pipe):
 
     def _news(self) -> bool:
         """Say whether there may be something to receive or to report: cheaper than to try."""
-        return bool(
-            self._broken
-            or int(self._socket.get(_EVENTS_NOW)) & zmq.POLLIN
-            or self._monitor_waiter.wait(0)
-        )
+        if self._broken or int(self._socket.get(_EVENTS_NOW)) & zmq.POLLIN:
+            return True
+        self._fresh = not self._monitor_waiter.wait(0)
+        return not self._fresh
 
     def _message(self, flags: int) -> list[bytes]:
         frame = self._recv(flags, False)
@@ -169,6 +174,7 @@ class ZmqPipe(Pipe):
             frame = self._recv(0, False)
             if len(frames) <= MAX_FRAMES:
                 frames.append(frame.bytes)
+        self._fresh = True
         return frames
 
     def _wait(self, timeout: float | None) -> list[bytes] | None:
@@ -245,6 +251,7 @@ class ZmqPipe(Pipe):
 class OrphanPipe(Pipe):
     """What becomes of a ZmqPipe in a forked child."""
 
+    closed = True
     _reason = "the pipe belongs to the parent process"
 
     def send(self, frames: Sequence[bytes]) -> None:
