@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
@@ -99,9 +98,3 @@ def test_the_two_commands_exist(blocks: list[Block]) -> None:
     for line in ("$ python3 scripts/demo.py", "$ python3 scripts/test.py"):
         assert line in lines
         assert (ROOT / line.split()[2]).is_file()
-
-
-@pytest.mark.parametrize("name", ["demo.py", "environment.py", "test.py"])
-def test_old_pythons_can_read_the_scripts(name: str) -> None:
-    """They have to, to say that they are too old."""
-    ast.parse((ROOT / "scripts" / name).read_text(), feature_version=(3, 7))
