@@ -94,8 +94,6 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
     if not frames:
         raise RemoteProtocolError("a message without frames")
     control = frames[0]
-    if control[:1] != MAGIC:
-        raise RemoteProtocolError("not a message of Chunnel")
     size = len(control)
     if size > MAX_CONTROL:
         raise RemoteProtocolError(f"a control frame of {size} bytes")
@@ -103,7 +101,7 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
     try:
         plain = _PLAIN_HEADS.get(control[:_ID_STARTS])
         if plain is None:
-            kind, call_id, fields = _head(_unpack(control[1:]))
+            kind, call_id, fields = _head(control)
         else:
             kind = plain
             call_id = control[_ID_STARTS:_ID_ENDS]
@@ -119,7 +117,7 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
             if count > MAX_FRAMES or kind not in WITH_BODY:
                 raise Malformed(f"too many frames ({count})")
             body = frames[1]
-            size = sum(map(len, frames))
+            size += len(body) if count == 2 else len(body) + len(frames[2])
         if size > limits.max_message:
             raise Malformed(f"a message of {size} bytes, where {limits.max_message} are accepted")
         blobs = _blobs(fields, frames) if count > 2 or "blobs" in fields else ()
@@ -134,8 +132,11 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         ) from error
 
 
-def _head(head: Any) -> tuple[Kind, Any, Fields]:
+def _head(control: bytes) -> tuple[Kind, Any, Fields]:
     """Check the array of a control frame and return kind, call id and fields."""
+    if control[:1] != MAGIC:
+        raise Malformed("not a message of Chunnel")
+    head = _unpack(control[1:])
     if type(head) is not list or len(head) != 4:
         raise Malformed("a control frame must be a list of four")
     version, kind, call_id, fields = head

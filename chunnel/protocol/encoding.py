@@ -28,6 +28,7 @@ from .messages import (
     CallId,
     Cancel,
     Chunk,
+    Credit,
     End,
     Failure,
     Frames,
@@ -96,6 +97,11 @@ def _prose(text: str) -> Fields:
     return {"text": text.encode("utf-8", "replace").decode("utf-8")}
 
 
+def _amounts(credit: Credit) -> list[int]:
+    items, size = credit
+    return [parts.number(items, "credit items"), parts.number(size, "credit bytes")]
+
+
 def _hello(hello: Hello) -> Frames:
     if not 1 <= len(hello.versions) <= MAX_VERSIONS:
         raise Malformed(f"versions must be 1 to {MAX_VERSIONS} integers")
@@ -133,7 +139,7 @@ def _call(call: Call) -> Frames:
         "ser": parts.text(serializer, "ser"),
     }
     if credit != (0, 0):
-        fields["credit"] = parts.amounts(credit)
+        fields["credit"] = _amounts(credit)
     if with_input:
         fields["input"] = True
     if meta:
@@ -172,7 +178,7 @@ def _end(end: End) -> Frames:
 
 
 def _credit(grant: GrantCredit) -> Frames:
-    return _about_call(Kind.CREDIT, grant.call_id, {"credit": parts.amounts(grant.credit)})
+    return _about_call(Kind.CREDIT, grant.call_id, {"credit": _amounts(grant.credit)})
 
 
 def _cancel(cancel: Cancel) -> Frames:

@@ -77,19 +77,15 @@ def token(value: object) -> bytes:
     return value
 
 
-def pair(value: object) -> Credit:
+def pair(value: Any) -> Credit:
     if type(value) is not list or len(value) != 2:
         raise Malformed("credit must be a list of items and bytes")
-    return tuple.__new__(Credit, amounts(value))  # cheaper than Credit(…), and every call has one
-
-
-def amounts(value: Any) -> Any:
     items, size = value
     if type(items) is not int or type(size) is not int:
         raise Malformed("credit must be two integers")
     if not 0 <= items <= MAX_INT or not 0 <= size <= MAX_INT:
         raise Malformed(f"credit must be from 0 to {MAX_INT}")
-    return value
+    return tuple.__new__(Credit, value)  # cheaper than Credit(…), and every call has one
 
 
 def metadata(value: object) -> Metadata:
