@@ -71,7 +71,7 @@ Load = Callable[[str], Any]
 
 def _message(problem: Problem) -> CheckMessage:
     text = f"{problem.setting} {problem.message}"
-    return Error(text, hint=problem.hint or None, id=problem.code)
+    return Error(text, hint=problem.hint, id=problem.code)
 
 
 def _refused(load: Load, name: str) -> str | None:
@@ -211,7 +211,11 @@ def _check_limits(limits: Mapping[str, Any]) -> list[CheckMessage]:
             found.append(Error(f"{setting} is no limit.", hint=hint, id="chunnel.E027"))
         elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             found.append(
-                Error(f"{setting} must be a number above 0, not {value!r}.", id="chunnel.E027")
+                Error(
+                    f"{setting} must be a number above 0, not {value!r}.",
+                    hint="Leave it out, and the default holds.",
+                    id="chunnel.E027",
+                )
             )
     return found
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import receiver
@@ -63,6 +64,7 @@ class Remote:
         self._lock = threading.Lock()
         self._caller: Caller | None = None
         self._schema_failed = False
+        self._effects: tuple[Schema | None, dict[str, str]] = (None, {})
 
     def __repr__(self) -> str:
         return f"<Remote {self.alias!r} at {', '.join(self.settings.endpoints)}>"
@@ -109,11 +111,11 @@ class Remote:
         return None if self._caller is None else self._caller.held_schema
 
     def schema_or_none(self) -> Schema | None:
-        """Return the schema, fetched where it is not held; None where that fails."""
+        """Return the schema, fetched where it is not held; None where that cannot be done."""
         try:
             return self.schema()
-        except (CallError, RemoteError, OSError):
-            return None
+        except (CallError, RemoteError, ValueError, SynchronousOnlyOperation):
+            return None  # nobody answers, what came is no schema, or an event loop runs here
 
     # Calls
 
@@ -248,14 +250,19 @@ class Remote:
 
     def _known(self, name: str, options: CallOptions) -> CallOptions:
         """Add the effect that the schema declares; who knows it may call a second time."""
-        if options.effect is not None or self.held_schema is None:
+        schema = self.held_schema
+        if options.effect is not None or schema is None:
             return options
-        function = self.function(name)
-        if function is None or function.effect not in _BY_EFFECT:
+        known, effects = self._effects
+        if known is not schema:
+            known, effects = self._effects = (schema, {})
+        effect = effects.get(name, "")
+        if not effect:
+            function = self.function(name)
+            effect = effects[name] = function.effect if function is not None else "unknown"
+        if effect not in _BY_EFFECT:
             return options
-        if options is DEFAULT_OPTIONS:
-            return _BY_EFFECT[function.effect]
-        return options.replace(effect=function.effect)
+        return _BY_EFFECT[effect] if options is DEFAULT_OPTIONS else options.replace(effect=effect)
 
     def _warn_of_writes(self, name: str, options: CallOptions) -> None:
         """Warn in DEBUG where a rollback will not undo what the call does."""

@@ -35,6 +35,7 @@ from .types import (
     ServerSettings,
 )
 
+_BIND_HINT = "Write it like 'tcp://127.0.0.1:7070'."
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _REMOTE_KEYS = ("ENDPOINTS", "SERIALIZER", "BALANCER", "TIMEOUT", "BACKEND", "TYPES", "OPTIONS")
@@ -75,7 +76,7 @@ class _Reader:
                 hint = f"Did you mean {near[0]!r}?" if near else f"Legal keys: {', '.join(keys)}."
                 self.refuse(code, f"has the unknown key {str(key)!r}.", hint)
 
-    def refuse(self, code: str, message: str, hint: str = "", key: str | None = None) -> None:
+    def refuse(self, code: str, message: str, hint: str, key: str | None = None) -> None:
         setting = self.setting if key is None else f"{self.setting}[{key!r}]"
         self.problems.append(Problem(code, setting, message, hint))
 
@@ -95,7 +96,9 @@ class _Reader:
             # A number is no secret; of anything else the type says enough.
             number = isinstance(value, int | float)
             got = repr(value) if number else article(type(value).__name__)
-            self.refuse(code, f"must be {must_be}, not {got}.", key=key)
+            without = f"is {default!r}" if default else "need not be set"
+            hint = f"Leave it out, and it {without}."
+            self.refuse(code, f"must be {must_be}, not {got}.", hint, key=key)
             return default
         return convert(value)
 
@@ -255,7 +258,8 @@ def _read_endpoints(reader: _Reader) -> tuple[str, ...]:
             )
     double = sorted({endpoint for endpoint in found if found.count(endpoint) > 1})
     if double:
-        reader.refuse("chunnel.E006", f"names {double[0]} twice.", key="ENDPOINTS")
+        hint = "Name each endpoint once; the balancer gives all of them the same share."
+        reader.refuse("chunnel.E006", f"names {double[0]} twice.", hint, key="ENDPOINTS")
     return tuple(found)
 
 
@@ -297,7 +301,8 @@ def read_server(problems: list[Problem]) -> ServerSettings:
         "names of serializers or dotted paths",
     )
     if not serializers:
-        reader.refuse("chunnel.E025", "must name at least one serializer.", key="SERIALIZERS")
+        hint = "Leave it out, and it is ['msgpack', 'json']."
+        reader.refuse("chunnel.E025", "must name at least one serializer.", hint, key="SERIALIZERS")
     return ServerSettings(
         name=reader.name("NAME", _default_name(), "chunnel.E030", "a name for this project"),
         binds=_read_binds(reader),
@@ -326,7 +331,7 @@ def _read_binds(reader: _Reader) -> tuple[Bind, ...]:
     several = isinstance(given, list | tuple)
     entries = given if several else [given]
     if not entries:
-        reader.refuse("chunnel.E022", "must name at least one address.", key="BIND")
+        reader.refuse("chunnel.E022", "must name at least one address.", _BIND_HINT, key="BIND")
     found: list[Bind] = []
     for place, entry in enumerate(entries):
         where = f"{reader.setting}['BIND']" + (f"[{place}]" if several else "")
@@ -334,14 +339,16 @@ def _read_binds(reader: _Reader) -> tuple[Bind, ...]:
             inner = _Reader(where, entry, _BIND_KEYS, "chunnel.E022", reader.problems)
             address = inner.name("ADDRESS", None, "chunnel.E022", "a URL")
             if "ADDRESS" not in entry:
-                inner.refuse("chunnel.E022", "has no 'ADDRESS'.")
+                inner.refuse("chunnel.E022", "has no 'ADDRESS'.", _BIND_HINT)
             backend = inner.name("BACKEND", None, "chunnel.E022", "the dotted path of a transport")
             options = inner.mapping("OPTIONS", "chunnel.E022")
         elif isinstance(entry, str):
             address, backend, options = entry, None, _NOTHING
         else:
             reader.problems.append(
-                Problem("chunnel.E022", where, "must be a URL or a dict with 'ADDRESS'.")
+                Problem(
+                    "chunnel.E022", where, "must be a URL or a dict with 'ADDRESS'.", _BIND_HINT
+                )
             )
             continue
         if address is None:
@@ -354,7 +361,7 @@ def _read_binds(reader: _Reader) -> tuple[Bind, ...]:
                     "chunnel.E022",
                     where,
                     f"cannot be used: {error}",
-                    "Write it like 'tcp://127.0.0.1:7070'.",
+                    _BIND_HINT,
                 )
             )
     return tuple(found)

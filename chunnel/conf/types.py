@@ -16,11 +16,10 @@ class Problem(NamedTuple):
     code: str
     setting: str
     message: str
-    hint: str = ""
+    hint: str
 
     def __str__(self) -> str:
-        text = f"{self.setting} {self.message}"
-        return f"{text} {self.hint}" if self.hint else text
+        return f"{self.setting} {self.message} {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ def test_acall(bank: str) -> None:  # noqa: F811
     """Asynchronous code awaits the value."""
 
     async def both() -> list[Any]:
-        return await asyncio.gather(economy.bank.balance.acall(1), economy.bank.balance.acall(2))
+        balance = economy.bank.balance
+        return list(await asyncio.gather(balance.acall(1), balance.acall(2)))
 
     assert asyncio.run(both()) == [Decimal(10), Decimal(20)]
 

@@ -145,6 +145,7 @@ def test_pickle_of_a_raised_exception(bank: str) -> None:  # noqa: F811
     """What arrived survives the way to another process: class, text, bases and call."""
     with pytest.raises(economy.bank.InsufficientFunds) as caught:
         economy.bank.fail("funds", "too little")
+    again: Any
     for again in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
         assert isinstance(again, economy.bank.InsufficientFunds)
         assert isinstance(again, ValueError)

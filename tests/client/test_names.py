@@ -68,7 +68,7 @@ def test_names_cannot_be_changed() -> None:
     """A fake is set with override_remote, not by assignment."""
     for name in (remote, economy, economy.money, economy.money.balance):
         with pytest.raises(AttributeError):
-            name.balance = 1  # type: ignore[union-attr]
+            name.balance = 1
     with pytest.raises(AttributeError):
         del economy.money.balance
 
@@ -167,3 +167,14 @@ def test_with_a_server_the_schema_speaks(bank: str) -> None:  # noqa: F811
     assert "balance(uid: int) -> Decimal" in text
     assert "Return the balance of a citizen's account." in text
     assert str(inspect.signature(economy.bank.fail)) == "(kind: str, message: str = 'no') -> None"
+
+
+def test_inside_an_event_loop() -> None:
+    """Where nothing can be fetched without blocking, dir and help fall back as well."""
+
+    async def look() -> None:
+        assert dir(economy.money) == []
+        assert str(inspect.signature(economy.money.balance)) == "(*args, **kwargs)"
+        assert economy.money.balance.__doc__ is None
+
+    asyncio.run(look())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -41,7 +42,8 @@ class TestOffline:
         """A chain is a plan; nothing is asked."""
         with assertNumRPCs(0):
             found = Account.objects.filter(balance__gt=10).order_by("-balance")[:20]
-        assert isinstance(found, QuerySet)
+        assert isinstance(found, RemoteQuerySet)
+        assert issubclass(RemoteQuerySet, QuerySet)
         assert found.model is Account
         assert found._plan == Plan(
             "bank.Account",
@@ -140,7 +142,7 @@ class TestOffline:
             found.values_list("uid", flat=True, named=True)
         with pytest.raises(TypeError, match="more than one field"):
             found.values_list("uid", "owner", flat=True)
-        for refused in (
+        refusals: list[Callable[[], Any]] = [
             lambda: found.order_by(Q(uid=1)),
             lambda: found.values(3),
             lambda: found.values(double=Q(uid=1)),
@@ -148,7 +150,8 @@ class TestOffline:
             lambda: found.using("replica"),
             lambda: found | found,
             lambda: found & found,
-        ):
+        ]
+        for refused in refusals:
             with pytest.raises(NotSupportedError):
                 refused()
 

@@ -75,9 +75,11 @@ def test_questions_about_the_remote(bank: str) -> None:  # noqa: F811
     found = remotes["economy"]
     assert found.status()["project"] == "tests"
     assert len(found.ping()) == 1
-    assert found.held_schema is None
+    held = found.held_schema
+    assert held is None
     schema = found.schema()
-    assert found.held_schema == schema
+    held = found.held_schema
+    assert held == schema
     assert "bank" in {app.label for app in schema.apps}
     found.close()
     found.close()
