@@ -391,7 +391,8 @@ class HandoverPool(Pool):
     def _watch(self) -> None:
         """Depose readers, until stopped and drained, or broken."""
         quiet = 0
-        last = looked = 0.0
+        last = 0.0
+        looked = time.monotonic()
         while True:
             if self._points:
                 self._points("tick")
@@ -454,8 +455,9 @@ class HandoverPool(Pool):
     def _all_stuck(self) -> bool:
         """Return whether every thread but the reader is stuck; say so to all who must know."""
         with self._lock:
-            if self._idle or self._waking is not None or self._phase:
+            if self._idle or self._phase:
                 return False
+            # a thread that is waking has no job, and so is not stuck
             busy = [worker.job for worker in self._workers if worker is not self._reader]
         if not (names := all_stuck(busy, self._stuck_after)):
             return False

@@ -101,9 +101,8 @@ class Line:
                         os.read(self._end, 4096)
                     except BlockingIOError:
                         break
-                self._flush()
                 if not self.incoming:
-                    return None
+                    return None  # what was posted is sent by the next receive, as the contract says
         finally:
             self._using.release()
 

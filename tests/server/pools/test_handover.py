@@ -7,13 +7,12 @@ thread that called ``run``, the sentinel, is called "runner" here.
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -470,37 +469,58 @@ class TestSentinel:
             assert sys.getswitchinterval() == pytest.approx(0.002)
         assert sys.getswitchinterval() == before
 
-    def test_stop_from_a_signal_handler(self) -> None:
-        """A handler that interrupts the sentinel, wherever it stands, stops the pool."""
+    @pytest.mark.parametrize("place", ["tick", "dozing", "deposing", "promoted", "lock"])
+    def test_stop_from_a_signal_handler(self, place: str) -> None:
+        """A handler that interrupts the sentinel stops the pool, even within a locked section."""
         line = Line()
-        pool = HandoverPool(line)
-        before = signal.signal(signal.SIGUSR1, lambda *_: pool.stop(PATIENCE))
-        try:
-            for _ in range(2):  # once ticking or dozing, once within the lock
-                asker = threading.Thread(target=self._call_and_stop, args=(line,))
-                asker.start()
-                pool.run()
-                asker.join()
-                line.retired.clear()
-                line.replies.clear()
-                pool = HandoverPool(line, points=self._interrupting())
-        finally:
-            signal.signal(signal.SIGUSR1, before)
-        line.close()
 
-    @staticmethod
-    def _call_and_stop(line: Line) -> None:
-        line.reply(line.call(lambda: time.sleep(0.005), blocking=False))
-        os.kill(os.getpid(), signal.SIGUSR1)
-        eventually(lambda: line.retired)
-
-    @staticmethod
-    def _interrupting() -> Any:
-        def points(place: str) -> None:
-            if place in ("deposing", "promoted", "dozing"):
+        def interrupt(here: str) -> None:
+            if here == place and threading.current_thread() is threading.main_thread():
                 signal.raise_signal(signal.SIGUSR1)
 
-        return points
+        pool = HandoverPool(line, points=interrupt)
+        pool._lock = InterruptedLock(interrupt)  # type: ignore[assignment]
+        gate = Gate()
+        work = line.call(gate, blocking=False)
+        before = signal.signal(signal.SIGUSR1, lambda *_: pool.stop(PATIENCE))
+        opener = threading.Thread(target=lambda: eventually(lambda: line.retired) and gate.open())
+        opener.start()
+        try:
+            pool.run()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        opener.join()
+        assert line.retired == ["stopping"]
+        assert line.replies[work.number] == "through" or place == "tick"  # before it was read
+        line.close()
+
+    def test_stop_waits_for_the_readers_own_call(self) -> None:
+        """All others are idle and the call is not yet deposed: the sentinel goes on."""
+        gate = Gate()
+        with stage(options={"tick": 0.05}) as s:
+            work = s.inline(gate)
+            gate.holds(1)
+            s.pool.stop(PATIENCE)
+            for _ in range(2):
+                with s.points.at("tick", SENTINEL) as tick:
+                    tick.reached()
+            gate.open()
+            assert s.reply(work) == "through"
+
+
+class InterruptedLock:
+    """A lock within whose sections the sentinel is interrupted."""
+
+    def __init__(self, interrupt: Callable[[str], None]):
+        self._lock = threading.Lock()
+        self._interrupt = interrupt
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._interrupt("lock")
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
 
 
 class TestStuck:

@@ -19,8 +19,7 @@ from .sources import Line, Work, eventually
 
 def receive(line: Line, work: Work) -> Any:
     """Be the owner of the line until the reply has come."""
-    while work.number not in line.replies:
-        line.receive(1.0)
+    eventually(lambda: line.receive(0) or work.number in line.replies)
     return line.replies[work.number]
 
 

@@ -19,8 +19,7 @@ def names() -> list[str]:
 
 def receive(line: Line, work: Work) -> None:
     """Be the owner of the line until the reply has come."""
-    while work.number not in line.replies:
-        line.receive(1.0)
+    eventually(lambda: line.receive(0) or work.number in line.replies)
 
 
 def test_an_idle_thread_is_used_again() -> None:
