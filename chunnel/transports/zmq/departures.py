@@ -12,10 +12,13 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import struct
 from collections import deque
 
 import zmq
+
+logger = logging.getLogger(__name__)
 
 _event = struct.Struct("=HI")
 _numbers = itertools.count(1)
@@ -37,9 +40,16 @@ class Departures:
         self._monitor.connect(address)
 
     def arrived(self, peer: bytes, frame: zmq.Frame) -> bool:
-        """Write down a peer with a first message of it; return False if it is gone already."""
+        """Write down a peer with a first message of it; return False if it is none.
+
+        It is gone already, or speaks a ZMTP of before 3.0, as which random bytes may be read.
+        """
         self.look()
-        descriptor = int(frame.get(zmq.SRCFD))
+        try:
+            descriptor = int(frame.get(zmq.SRCFD))
+        except zmq.ZMQError:
+            logger.info("Dropped a message of a peer that speaks no ZMTP 3: %r", frame.bytes[:40])
+            return False
         if self._connections.get(descriptor, b"") is not None:
             return False
         self._connections[descriptor] = peer
