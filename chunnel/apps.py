@@ -26,6 +26,10 @@ class ChunnelConfig(AppConfig):
         from .registry import autodiscover
 
         autodiscover()
+        # After a fork the transport forgets what the parent lent, and then we lend again: what is
+        # imported first is called first.
+        from .transports import memory  # noqa: F401
+
         lend_memory()
         setting_changed.connect(_settings_changed, dispatch_uid="chunnel.apps")
         os.register_at_fork(after_in_child=_after_fork)

@@ -12,12 +12,14 @@ The rules:
   a call that needs no database pays nothing.
 * In a borrowed thread (the memory transport runs calls in their caller's) the connections are the
   caller's, perhaps within a transaction: they are left alone.
+* Whatever goes wrong here is logged. It must neither keep a call from its answer nor fail it.
 * Coroutines reach the database through asgiref's threads; where that happened, the same is done
   there.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -34,6 +36,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from ..context import current_call
+
+logger = logging.getLogger(__name__)
 
 
 class Base:
@@ -88,7 +92,7 @@ def before() -> None:
     if found:
         for connection in found:
             connection.queries_log.clear()
-            connection.close_if_unusable_or_obsolete()
+            _look_after(connection)
 
 
 def after(used: Base) -> None:
@@ -97,11 +101,14 @@ def after(used: Base) -> None:
     found = _thread.connections
     if found:
         for connection in found:
-            connection.close_if_unusable_or_obsolete()
+            _look_after(connection)
         if any(connection.connection is None for connection in found):
             found[:] = [each for each in found if each.connection is not None]
     for close in used.closers:
-        close()
+        try:
+            close()
+        except Exception:
+            logger.exception("a cache could not be closed")
 
 
 def end_thread() -> None:
@@ -125,7 +132,16 @@ def enter_task(used: Base) -> None:
 def _tidy_this_thread() -> None:
     for connection in connections.all(initialized_only=True):
         connection.queries_log.clear()
+        _look_after(connection)
+
+
+def _look_after(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection that is unusable or too old; what fails is no call's fault."""
+    try:
         connection.close_if_unusable_or_obsolete()
+    except Exception:
+        logger.exception("the connection %r could not be looked after", connection.alias)
+        connection.connection = None  # the next query makes another
 
 
 def _touch_caches() -> tuple[Callable[[], Any], ...]:

@@ -1,0 +1,131 @@
+"""What of a model leaves the project."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
+
+from chunnel.registry import Registry, registry
+from chunnel.server.failures import Refusal
+from chunnel.server.lowering import Lowering, columns, slices
+from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
+from tests.apps.bank.models import Account, Branch
+
+from .conftest import make_accounts
+
+lower = Lowering(registry)
+NAMES = ("uid", "owner", "balance", "opened", "kind", "branch_id")
+
+
+@pytest.mark.django_db
+class TestInstances:
+    def test_readable_fields_only(self) -> None:
+        (account,) = make_accounts([5])
+        row = lower(account)
+        assert row == InstanceRow(
+            "bank.Account",
+            account.pk,
+            NAMES,
+            (1, "Citizen 1", Decimal(5), account.opened, "current", account.branch_id),
+            "Citizen 1 (1)",
+        )
+
+    def test_deferred_fields_are_not_fetched(self, django_assert_num_queries: object) -> None:
+        make_accounts([5])
+        account = Account.objects.only("uid", "secret", "owner").get()
+        with django_assert_num_queries(0):  # type: ignore[operator]
+            row = lower(account)
+        assert row.names == ("uid", "owner")
+
+    def test_unsaved(self) -> None:
+        row = lower(Account(uid=7, owner="x", opened=datetime.datetime(2026, 1, 1)))
+        assert row.pk is None
+
+    def test_a_model_that_is_not_exposed(self) -> None:
+        with pytest.raises(TypeError, match=r"auth\.User is not exposed"):
+            lower(User(username="x"))
+        with pytest.raises(TypeError, match=r"auth\.User is not exposed"):
+            lower(User.objects.all())
+
+    def test_a_proxy_travels_as_what_it_stands_for(self) -> None:
+        class Kept(Branch):
+            class Meta:
+                proxy = True
+                app_label = "bank"
+
+        assert lower(Kept(city="Bern", code="B")).model == "bank.Branch"
+
+    def test_files_travel_as_their_names(self) -> None:
+        assert lower(FieldFile(None, FileField(), "a/b.txt")) == "a/b.txt"
+
+    def test_anything_else(self) -> None:
+        with pytest.raises(TypeError):
+            lower(object())
+
+
+@pytest.mark.django_db
+class TestQuerysets:
+    def test_not_evaluated(self, django_assert_num_queries: object) -> None:
+        make_accounts([5, 6])
+        with django_assert_num_queries(1):  # type: ignore[operator]
+            rows = lower(Account.objects.order_by("-uid"))
+        assert rows.model == "bank.Account"
+        assert rows.names == (PK_COLUMN, *NAMES, TEXT_COLUMN)
+        assert list(rows.columns[1]) == [2, 1]
+
+    def test_evaluated(self, django_assert_num_queries: object) -> None:
+        make_accounts([5, 6])
+        for queryset in (Account.objects.all(), Branch.objects.order_by("city")):
+            again = queryset.all()
+            len(queryset)
+            with django_assert_num_queries(0):  # type: ignore[operator]
+                rows = lower(queryset)
+            again_rows = lower(again)
+            assert rows.names == again_rows.names
+            assert rows.rows() == again_rows.rows()
+
+    def test_values(self) -> None:
+        """Plain rows are what the function's author chose, of any model."""
+        make_accounts([5])
+        assert lower(Account.objects.values("secret")) == [{"secret": "secret 1"}]
+        assert lower(User.objects.values_list("username", flat=True)) == []
+
+    def test_too_many(self) -> None:
+        make_accounts([1, 2, 3])
+        exposed = registry.model(Account)
+        assert exposed is not None
+        before, exposed.max_rows = exposed.max_rows, 2
+        try:
+            for queryset in (Account.objects.all(), Account.objects.all()):
+                with pytest.raises(Refusal, match="more than 2 rows"):
+                    lower(queryset)
+                len(queryset)
+            with pytest.raises(Refusal, match="more than 2 rows"):
+                lower(queryset)
+            assert len(lower(Account.objects.all()[:2]).columns[0]) == 2
+        finally:
+            exposed.max_rows = before
+
+
+def test_an_empty_registry_knows_no_models() -> None:
+    with pytest.raises(TypeError, match="is not exposed"):
+        Lowering(Registry())(Branch())
+
+
+class TestColumns:
+    def test_rows_become_columns(self) -> None:
+        assert columns("a.B", ("x", "y"), [(1, 2), (3, 4)]).columns == ((1, 3), (2, 4))
+
+    def test_no_rows(self) -> None:
+        assert columns(None, ("x", "y"), []) == RowSet(None, ("x", "y"), ([], []))
+
+    def test_slices(self) -> None:
+        whole = columns("a.B", ("x",), [(number,) for number in range(5)])
+        found = list(slices(whole, 2))
+        assert [each.columns for each in found] == [((0, 1),), ((2, 3),), ((4,),)]
+        assert {each.model for each in found} == {"a.B"}
