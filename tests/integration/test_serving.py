@@ -15,15 +15,9 @@ import pytest
 from chunnel import CallError, remote, remotes
 
 from ..live import address_of, run, running, until
+from .conftest import serve
 
 pytestmark = pytest.mark.leaks("the client keeps its connections; they are closed by the fixture")
-
-
-def serve(*arguments: str, settings: str = "tests.settings", dev: bool = True) -> tuple[str, ...]:
-    return (
-        *(("-W", "error") if dev else ()),
-        *("-m", "django", "runrpcserver", *arguments, "--settings", settings),
-    )
 
 
 PRICE = """
@@ -254,8 +248,10 @@ def test_changed_code_is_loaded_in_development(
     module = make_app(tmp_path, PRICE)
     port = free_port()
     # Django's autoreloader leaves a pipe to the garbage collector, so warnings are no errors here.
-    with running(*serve(str(port), settings="shop_settings", dev=False), env=env) as server:
+    options = (str(port), "--workers", "2")
+    with running(*serve(*options, settings="shop_settings", dev=False), env=env) as server:
         economy = connect(address_of(server))
+        server.line_with("Autoreload serves with one worker; --noreload starts all of them.")
         assert economy.shop.price() == 1
         module.write_text(module.read_text().replace("return 1", "return 1 + 1"))
 

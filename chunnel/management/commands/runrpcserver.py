@@ -86,7 +86,7 @@ class Command(BaseCommand):
             )
             self._serve_in_main_thread(settings, role)
         elif reloading:
-            self._serve_reloading(replace(settings, workers=1))
+            self._serve_reloading(settings)
         elif settings.workers > 1:
             self._run_parent(settings)
         else:
@@ -132,8 +132,11 @@ class Command(BaseCommand):
 
     def _serve_reloading(self, settings: conf.ServerSettings) -> None:
         if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
+            if settings.workers > 1:
+                self._report("Autoreload serves with one worker; --noreload starts all of them.")
             sys.exit(_watch_over_reloads())
         self._patch(settings)
+        settings = replace(settings, workers=1)
         serving: list[Worker] = []
         ended = threading.Event()
 
