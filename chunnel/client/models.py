@@ -17,7 +17,8 @@ The rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import FieldDoesNotExist
@@ -48,7 +49,7 @@ class RemoteInstance:
     _key: Any
     _text: str | None
     _fetched: tuple[str, ...]
-    _edited: frozenset[str]
+    _edited: frozenset[str] = _NOTHING
 
     def __init__(self) -> None:
         raise TypeError("Remote instances come from querysets and calls.")
@@ -179,9 +180,26 @@ def make_instance(
     """Return an instance as it arrived."""
     made = object.__new__(instances_class(cls))
     state = made.__dict__
-    state["_key"], state["_text"], state["_fetched"], state["_edited"] = key, text, names, _NOTHING
+    state["_key"], state["_text"], state["_fetched"] = key, text, names
     state.update(zip(names, values, strict=True))
     return made
+
+
+def make_instances(
+    cls: RemoteClass,
+    names: tuple[str, ...],
+    keys: Iterable[Any],
+    texts: Iterable[str | None],
+    columns: Iterable[Iterable[Any]],
+) -> Iterator[RemoteInstance]:
+    """Yield the instances that columns describe, with as little done for each as can be."""
+    made_of = instances_class(cls)
+    new = object.__new__
+    attributes = ("_key", "_text", "_fetched", *names)
+    for values in zip(keys, texts, repeat(names), *columns, strict=False):
+        made = new(made_of)
+        made.__dict__.update(zip(attributes, values, strict=True))
+        yield made
 
 
 def _blank(alias: str, label: str, name: str) -> RemoteInstance:

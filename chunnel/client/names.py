@@ -27,6 +27,9 @@ from .signature import Described, find_app
 if TYPE_CHECKING:
     from ..schema import FunctionSchema
 
+MAX_KEPT: Final = 4096
+"""Steps that one namespace keeps: more than any app has, fewer than made-up names could fill."""
+
 NOT_STEPS: Final = frozenset(
     {
         "alters_data",
@@ -57,17 +60,23 @@ def _no_attribute(owner: object, name: str) -> AttributeError:
     return AttributeError(f"{owner!r} has no attribute {name!r}", name=name, obj=owner)
 
 
+_remotes: dict[str, RemoteNames] = {}
+
+
 class Root:
     """``remote``: its attributes are the aliases of CHUNNEL_REMOTES."""
 
     __slots__ = ()
 
     def __getattr__(self, alias: str) -> RemoteNames:
-        if not is_step(alias):
-            raise _no_attribute(self, alias)
         if alias not in remote_aliases():
+            if not is_step(alias):
+                raise _no_attribute(self, alias)
             raise UnknownRemote(unknown_alias(alias))
-        return RemoteNames(alias)
+        found = _remotes.get(alias)
+        if found is None:
+            found = _remotes[alias] = RemoteNames(alias)
+        return found
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{self!r} cannot be changed")
@@ -88,25 +97,52 @@ class Root:
         return self
 
 
-class RemoteNames(Path):
+class _Namespace(Path):
+    """A path with further steps. Steps that were taken are kept: most are taken again."""
+
+    __slots__ = ("_taken",)
+
+    _taken: dict[str, Any]
+
+    def __init__(self, alias: str, *path: str):
+        super().__init__(alias, *path)
+        object.__setattr__(self, "_taken", {})
+
+    def __getattr__(self, name: str) -> Any:
+        found = self._taken.get(name)
+        if found is None:
+            if not is_step(name):
+                raise _no_attribute(self, name)
+            found = self._step(name)
+            if len(self._taken) < MAX_KEPT:
+                self._taken[name] = found
+        return found
+
+    def _step(self, name: str) -> Any:
+        raise NotImplementedError
+
+
+class RemoteNames(_Namespace):
     """``remote.economy``: its attributes are the labels of the remote's apps."""
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, label: str) -> AppNames: ...
+
     def __init__(self, alias: str):
         super().__init__(alias)
 
-    def __getattr__(self, label: str) -> AppNames:
-        if not is_step(label):
-            raise _no_attribute(self, label)
-        return AppNames(self._alias, label)
+    def _step(self, name: str) -> AppNames:
+        return AppNames(self._alias, name)
 
     def __dir__(self) -> list[str]:
         schema = get_remote(self._alias).schema_or_none()
         return sorted(app.label for app in schema.apps) if schema is not None else []
 
 
-class AppNames(Path):
+class AppNames(_Namespace):
     """``remote.economy.money``: its attributes are what the app exposes."""
 
     __slots__ = ()
@@ -114,9 +150,7 @@ class AppNames(Path):
     def __init__(self, alias: str, label: str):
         super().__init__(alias, label)
 
-    def __getattr__(self, name: str) -> Any:
-        if not is_step(name):
-            raise _no_attribute(self, name)
+    def _step(self, name: str) -> Any:
         if is_class_name(name):
             from .classes import remote_class
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from ..plans import Plan, Values, ValuesList
 from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
-from .models import RemoteInstance, make_instance
+from .models import RemoteInstance, make_instance, make_instances
 from .remotes import get_remote
 from .signature import find_model
 
@@ -20,13 +20,10 @@ if TYPE_CHECKING:
 
 def instances(model: RemoteClass, rows: RowSet) -> Iterator[RemoteInstance]:
     """Yield the instances that the columns of ``rows`` describe."""
-    columns = dict(zip(rows.names, rows.columns, strict=True))
+    columns: dict[str, Iterable[Any]] = dict(zip(rows.names, rows.columns, strict=True))
     keys = columns.pop(PK_COLUMN)
     texts = columns.pop(TEXT_COLUMN, None) or repeat(None)
-    names = tuple(columns)
-    values = zip(*columns.values(), strict=True) if columns else repeat(())
-    for key, text, fields in zip(keys, texts, values, strict=False):
-        yield make_instance(model, key, names, fields, text)
+    yield from make_instances(model, tuple(columns), keys, texts, columns.values())
 
 
 def read_rows(model: RemoteClass, rows: RowSet, row: Values | ValuesList | None) -> Iterator[Any]:

@@ -74,8 +74,11 @@ def _imported(types: tuple[Any, ...], where: str) -> tuple[Any, ...]:
 
 def remote_aliases() -> tuple[str, ...]:
     """Return the aliases of CHUNNEL_REMOTES in the order they stand there."""
-    value = getattr(settings, "CHUNNEL_REMOTES", {})
-    return tuple(value) if isinstance(value, Mapping) else ()
+    found: tuple[str, ...] | None = _cache.get("aliases")
+    if found is None:
+        value = getattr(settings, "CHUNNEL_REMOTES", {})
+        found = _cache["aliases"] = tuple(value) if isinstance(value, Mapping) else ()
+    return found
 
 
 def remote_settings(alias: str) -> RemoteSettings:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +16,11 @@ from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import NotSupportedError
 from django.template import Context, Template
 
-from chunnel import ConnectionLost, NotExposed, RemoteError, remote
+from chunnel import ConnectionLost, NotExposed, RemoteError, remote, remotes
 from chunnel.client.classes import RemoteClass, class_for_name, remote_class
+from chunnel.client.models import make_instance
 from chunnel.client.names import NOT_STEPS
+from chunnel.schema import AppSchema, FunctionSchema, ParameterSchema, Schema
 from chunnel.test import assertNumRPCs, override_remote
 
 from .bank import bank  # noqa: F401 - a fixture
@@ -145,12 +150,13 @@ def test_pickle_of_a_raised_exception(bank: str) -> None:  # noqa: F811
     """What arrived survives the way to another process: class, text, bases and call."""
     with pytest.raises(economy.bank.InsufficientFunds) as caught:
         economy.bank.fail("funds", "too little")
+    call: Any = caught.value.call
     again: Any
     for again in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
         assert isinstance(again, economy.bank.InsufficientFunds)
         assert isinstance(again, ValueError)
         assert str(again) == "too little"
-        assert again.call == caught.value.call
+        assert vars(again)["call"] == call
 
 
 def test_pickle_by_another_process_of_a_fresh_class() -> None:
@@ -252,3 +258,73 @@ def test_names_from_a_peer_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chunnel.client.classes.MAX_RESOLVED", 0)
     assert class_for_name("economy", "money.MadeUpByAPeer") is None
     assert class_for_name("economy", "money.Account") is known
+
+
+class TestFunctions:
+    """A function whose name is CapWords, on a server that another process runs."""
+
+    @pytest.fixture
+    def served(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the remote answer from a schema and a table, without a socket."""
+        parameters = (ParameterSchema("value", "POSITIONAL_OR_KEYWORD", None, "int"),)
+        function = FunctionSchema("Convert", "Convert it.", parameters)
+        described = Schema("economy", (AppSchema("money", (function,)),), "f")
+
+        class Answers:
+            held_schema = described
+
+            def schema(self) -> Schema:
+                return described
+
+            def call_or_stream(self, name: str, args: Any, *rest: Any, **options: Any) -> Any:
+                return (name, args)
+
+        monkeypatch.setattr(remotes["economy"], "_caller", Answers())
+
+    def test_called_over_there(self, served: None) -> None:
+        """To call it is to make the call."""
+        assert economy.money.Convert(3) == ("money.Convert", (3,))
+        assert economy.money.Convert.using(timeout=3)(4) == ("money.Convert", (4,))
+
+    def test_signature_and_doc(self, served: None) -> None:
+        """They are the function's."""
+        assert str(inspect.signature(economy.money.Convert)) == "(value: int)"
+        assert economy.money.Convert.__doc__ == "Convert it."
+        with pytest.raises(AttributeError, match="cannot be changed"):
+            economy.money.Convert.__doc__ = "other"
+
+
+def test_classes_that_join_another_are_called_here(bank: str) -> None:  # noqa: F811
+    """What was raised is of a class that joins ours with a built-in one; it can be made again."""
+    with pytest.raises(economy.bank.InsufficientFunds) as caught:
+        economy.bank.fail("funds")
+    assert isinstance(type(caught.value)("again"), economy.bank.InsufficientFunds)
+
+
+def test_pickles_reach_another_process(tmp_path: Path) -> None:
+    """Names, classes, exceptions, instances and querysets, in a process that never named them."""
+    account = make_instance(economy.money.Account, 1, ("uid",), (5,), "Ann")
+    things = [
+        economy.money.balance.using(timeout=2),
+        economy.money.Account,
+        economy.money.Account.DoesNotExist("gone"),
+        account,
+        account.deposit,
+        economy.money.Account.objects.filter(uid=1)[:3],
+        economy.money.Account.objects,
+    ]
+    path = tmp_path / "things"
+    path.write_bytes(pickle.dumps(things))
+    source = (
+        "import django, pathlib, pickle; django.setup()\n"
+        f"things = pickle.loads(pathlib.Path({str(path)!r}).read_bytes())\n"
+        "assert isinstance(things[3], things[1])\n"
+        "assert things[3].uid == 5\n"
+        "assert type(things[2]) is things[1].DoesNotExist\n"
+        "assert things[5].model is things[1]\n"
+        "assert 'chunnel.client.calling' not in __import__('sys').modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert not done.returncode, done.stderr
