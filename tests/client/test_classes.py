@@ -279,6 +279,9 @@ class TestFunctions:
             def call_or_stream(self, name: str, args: Any, *rest: Any, **options: Any) -> Any:
                 return (name, args)
 
+            def close(self) -> None:
+                """There is nothing to close."""
+
         monkeypatch.setattr(remotes["economy"], "_caller", Answers())
 
     def test_called_over_there(self, served: None) -> None:
