@@ -30,6 +30,8 @@ class Registry:
     """What a project exposes, by remote name."""
 
     def __init__(self) -> None:
+        self.revision = 0
+        """Grows with every change; what was made from the registry is as old as this number."""
         self._entries: dict[str, Entry] = {}
         self._models: dict[type[Any], ExposedModel] | None = None
         self._exceptions: dict[type[Any], str] | None = None
@@ -47,6 +49,7 @@ class Registry:
         self._forget()
 
     def _forget(self) -> None:
+        self.revision += 1
         self._models = self._exceptions = self._labels = None
 
     def __iter__(self) -> Iterator[Entry]:

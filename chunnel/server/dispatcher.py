@@ -154,9 +154,9 @@ class Dispatcher:
     @property
     def schema(self) -> Schema:
         """The description of what is exposed now."""
-        size = len(self.registry)
-        if self._schema is None or self._schema[0] != size:
-            self._schema = (size, build_schema(self.registry, self.project))
+        revision = self.registry.revision
+        if self._schema is None or self._schema[0] != revision:
+            self._schema = (revision, build_schema(self.registry, self.project))
         return self._schema[1]
 
     def _tell_schema(self) -> list[Any]:
