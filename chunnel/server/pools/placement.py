@@ -30,9 +30,9 @@ YOUNG: Final = 4  # samples
 WINDOW: Final = 8  # samples the moving mean reaches back
 SAMPLED: Final = 15  # a mask: one call in 16
 
-TRIAL: Final = 5  # calls in-line, at most: a crowd is gone after two or three
+TRIAL: Final = 4  # calls in-line, at most: a crowd is gone after two
 PROOF: Final = 2  # good calls in a row that end a trial well
-PATIENCE: Final = 128  # calls aside until the first trial
+PATIENCE: Final = 256  # calls aside until the first trial
 MAX_PATIENCE: Final = 8192
 
 #: Names kept apart. A Source gives registered names only; should it not, strangers share one habit.
