@@ -103,7 +103,7 @@ class ClientLink:
                 raise
             kind = type(event)
             if kind is Ping:
-                self.send(Pong(event.token))  # type: ignore[union-attr]
+                self._pong(event.token)  # type: ignore[union-attr]
             elif kind is GoAway:
                 self.retired = True
                 if self._conversation.closed:
@@ -119,6 +119,14 @@ class ClientLink:
                 return event
             if timeout is not None:
                 left = max(0.0, started + timeout - now)
+
+    def _pong(self, token: bytes) -> None:
+        try:
+            self.send(Pong(token))
+        except PipeClosed:
+            # Whoever waits asks about a call of its own, which may well have left. The pipe says
+            # so, once it has delivered what arrived before.
+            return
 
     def _answer(self, answers: tuple[Message, ...]) -> None:
         try:

@@ -110,6 +110,19 @@ def test_ping_is_answered_without_anybody_noticing(script: Script) -> None:
     assert script.hear() == Pong(b"token")
 
 
+def test_ping_that_cannot_be_answered_says_nothing_about_the_call(script: Script) -> None:
+    """The answer of the call had arrived; and were it lost, the call might have been executed."""
+    script.greet()
+    script.link.send(CALL)
+    script.hear()
+    script.say(Ping(b"token"), Result(CALL.call_id, b"42"))
+    script.listener.close()
+    assert script.link.receive(PATIENCE) == Result(CALL.call_id, b"42")
+    with pytest.raises(PipeClosed) as caught:
+        script.link.receive(PATIENCE)
+    assert caught.value.sent is True
+
+
 def test_cancelled_call_is_a_debt_until_its_answer_was_skipped(script: Script) -> None:
     script.greet()
     script.link.send(CALL)

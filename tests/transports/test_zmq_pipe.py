@@ -102,6 +102,18 @@ def test_waiting_for_a_server_that_dies_ends(
     assert caught.value.sent is False
 
 
+def test_silence_is_not_death(start: Callable[..., Server], pipes: list[Pipe]) -> None:
+    """Neither a server that does not answer nor a client that does not read ends the connection."""
+    server = start()
+    pipe, unread = connect(pipes, server.endpoint), connect(pipes, server.endpoint)
+    unread.send([b"control", b"body"])
+    pipe.send([b"silence"])
+    assert pipe.receive(4 * QUICK.heartbeat_timeout) is None
+    echo(pipe)
+    assert unread.receive(PATIENCE) == [b"control", b"body"]
+    echo(unread)
+
+
 def test_idle_pipe_shows_at_the_next_look_that_its_server_died(
     start: Callable[..., Server], pipes: list[Pipe]
 ) -> None:
