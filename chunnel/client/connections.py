@@ -120,7 +120,8 @@ class EndpointPool:
         self.limit = limit
         self.stream_limit = stream_limit
         self.open = 0
-        self.streams = 0
+        # Held here too: collecting a stream in a cycle must not collect its sockets with it.
+        self.streaming: set[Connection] = set()
         self.generation = 0
         self.places: list[Place] = [Place(self)]
         self._dial = dial
@@ -280,7 +281,7 @@ class EndpointPool:
             if self.open >= self.limit:
                 return False
             connection.streaming = False
-            self.streams -= 1
+            self.streaming.discard(connection)
             self.open += 1
         return True
 
@@ -291,7 +292,7 @@ class EndpointPool:
             place = connection.place
             place.connections -= 1
             if connection.streaming:
-                self.streams -= 1
+                self.streaming.discard(connection)
             else:
                 self.open -= 1
             if place.connections == 0:
@@ -351,9 +352,9 @@ class EndpointPool:
     def becomes_stream(self, connection: Connection) -> bool:
         """Move a borrowed connection to the streams' bound; return False if that is reached."""
         with self._lock:
-            if self.streams >= self.stream_limit:
+            if len(self.streaming) >= self.stream_limit:
                 return False
-            self.streams += 1
+            self.streaming.add(connection)
             self.open -= 1
             connection.streaming = True
             self._notify()

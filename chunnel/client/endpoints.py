@@ -82,6 +82,7 @@ class Endpoints:
         self.pools = {pool.endpoint: pool for pool in pools}
         self.health = {pool.endpoint: Health() for pool in pools}
         self.balancer = balancer
+        self.closed = False
         self.abandoned: deque[Feed] = deque()  # streams dropped unfinished
         self._clock = clock
         self._lock = native_rlock() if native else threading.Lock()
@@ -171,8 +172,20 @@ class Endpoints:
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they are given back."""
+        self.closed = True
+        cancel_all(self.abandoned)
         for pool in self.pools.values():
             pool.flush()
+
+
+def cancel_all(abandoned: deque[Feed]) -> None:
+    """Cancel the streams that were dropped unfinished."""
+    while abandoned:
+        try:
+            feed = abandoned.popleft()
+        except IndexError:  # another thread took the last one
+            return
+        feed.cancel()
 
 
 def _untried(places: Sequence[Place], tried: Collection[str | Place]) -> list[Place]:

@@ -126,6 +126,7 @@ class Pending:
         self._multiplexer = multiplexer
         self._lock = native_rlock()
         self._known = False
+        self._taken = False
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -144,7 +145,7 @@ class Pending:
 
     def done(self) -> bool:
         """Say whether ``result`` would return or raise at once."""
-        return self._known or bool(self.mailbox.messages)
+        return self._known or self._taken or bool(self.mailbox.messages)
 
     def cancelled(self) -> bool:
         """Say whether the call ended because it was cancelled."""
@@ -165,7 +166,8 @@ class Pending:
         if not self.done():
             assert self.exchange is not None
             forbid_event_loop(self.exchange.alias, self.exchange.name)
-            if not self.mailbox.wait(timeout):
+            self.mailbox.wait(timeout)
+            if not self.done():
                 raise TimeoutError(f"{self!r} is not done after {timeout} s")
         return self._settle()
 
@@ -218,6 +220,7 @@ class Pending:
     def _conclude(self) -> Any:
         exchange = self.exchange
         assert exchange is not None
+        self._taken = True  # before the mailbox is empty, so that others find this done
         outcome = self.mailbox.messages.popleft()
         if isinstance(outcome, Exception):
             raise outcome

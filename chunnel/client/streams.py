@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from types import TracebackType
@@ -119,7 +118,10 @@ class PooledFeed:
         abandon(self._connection, self._exchange.call_id)
 
     def forsake(self) -> None:
-        self._endpoints.abandoned.append(self)
+        if self._endpoints.closed:  # nobody borrows there any more
+            self._connection.link.close()
+        else:
+            self._endpoints.abandoned.append(self)
 
 
 def abandon(connection: Connection, call_id: bytes) -> None:
@@ -131,16 +133,6 @@ def abandon(connection: Connection, call_id: bytes) -> None:
         pool.close(connection)
     else:
         pool.give_back(connection)
-
-
-def cancel_all(abandoned: deque[Feed]) -> None:
-    """Cancel the streams that were dropped unfinished."""
-    while abandoned:
-        try:
-            feed = abandoned.popleft()
-        except IndexError:  # another thread took the last one
-            return
-        feed.cancel()
 
 
 class Stream:

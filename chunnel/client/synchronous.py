@@ -18,12 +18,12 @@ from ..protocol.messages import Busy, Chunk, End, Failure, GrantCredit, Result
 from ..transports.base import PipeClosed
 from .answers import Answer, Late, Wedged, receive
 from .connections import Connection, NoRoom, Unreachable
-from .streams import PooledFeed, Stream, abandon, cancel_all
+from .endpoints import Endpoints, cancel_all
+from .streams import PooledFeed, Stream, abandon
 
 if TYPE_CHECKING:
     from .calling import Caller
     from .connections import Place
-    from .endpoints import Endpoints
     from .exchanges import Exchange
 
 
