@@ -329,3 +329,35 @@ def test_nothing_is_left_of_two_hundred_pipes(place: Place) -> None:
         assert place._open.pop() is pipe, number
     listener.receive(0.01)
     poll(lambda: (listener.receive(0.01), len(descriptors()) <= before + 2)[1], "descriptors")
+
+
+def test_forked_child_has_nothing_open_and_the_parent_all(place: Place) -> None:
+    if not place.forks:
+        pytest.skip("the example does not look after forks")
+    listener = place.listen()
+    pipe = place.dial(listener)
+    pipe.send([b"before"])
+    child = os.fork()
+    if child == 0:  # pragma: no cover - in the child
+        status = 0
+        try:
+            for use in (
+                lambda: pipe.send([b"x"]),
+                lambda: pipe.receive(0),
+                lambda: listener.receive(0),
+                lambda: listener.send(b"peer", [b"x"]),
+            ):
+                try:
+                    use()
+                except (PipeClosed, PeerGone, OSError):
+                    status += 1
+            for each in (pipe, listener):
+                each.wake()
+                each.close()
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
+    peer, frames = received(listener)
+    assert frames == [b"before"]
+    listener.send(peer, [b"after"])
+    assert answer(pipe) == [b"after"]
