@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import string
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -293,3 +297,35 @@ def test_types_may_be_dotted_paths() -> None:
         pytest.raises(ImproperlyConfigured, match="TYPES of CHUNNEL_SERVER"),
     ):
         conf.server_settings()
+
+
+def test_settings_modules_may_import_it(tmp_path: Path) -> None:
+    """A settings file casts with ``parse_remote_url`` while Django is still reading it."""
+    (tmp_path / "site_settings.py").write_text(
+        "import environ\n"
+        "from chunnel.conf import parse_remote_url\n"
+        "env = environ.Env()\n"
+        "CHUNNEL_REMOTES = {'a': env('A_RPC', cast=parse_remote_url), 'b': parse_remote_url('zmq://h')}\n"
+        "INSTALLED_APPS = ['chunnel', 'django.contrib.contenttypes', 'django.contrib.auth']\n"
+    )
+    source = (
+        "import django; django.setup()\n"
+        "from chunnel import conf, remotes\n"
+        "assert conf.server_settings().name == 'site_settings'\n"
+        "assert remotes['a'].settings.timeout == 3\n"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "site_settings",
+        "A_RPC": "zmq://h/?timeout=3",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not done.returncode, done.stderr

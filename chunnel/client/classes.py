@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import copyreg
 import inspect
+import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
@@ -158,6 +160,15 @@ def is_exact(cls: type[Any]) -> bool:
 # Making and finding the classes
 
 _lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """Replace the lock, which a thread of the parent process may have held when it forked."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 _classes: dict[tuple[str, ...], Any] = {}
 
 _NESTED: dict[str, type[Exception]] = {
@@ -215,6 +226,16 @@ def class_for_name(alias: str, name: str) -> Any:
     if len(steps) == 2:
         return cls
     return nested_class(cls, steps[2]) if steps[2] in _NESTED else None
+
+
+def keep_once(cls: RemoteClass, name: str, make: Callable[[], Any]) -> Any:
+    """Return what ``cls`` keeps under ``name``; ``make`` it if it keeps nothing yet."""
+    with _lock:
+        found = cls.__dict__.get(name)
+        if found is None:
+            found = make()
+            type.__setattr__(cls, name, found)
+    return found
 
 
 def named(alias: str, *path: str) -> Any:

@@ -16,7 +16,6 @@ The rules:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,7 +26,7 @@ from django.utils.text import camel_case_to_spaces
 from ..exceptions import FieldNotFetched, UnsavedChanges
 from ..values import TEXT_COLUMN, InstanceRef
 from .callables import RemoteCallable, given, restore
-from .classes import RemoteClass, named, remote_class
+from .classes import RemoteClass, keep_once, named, remote_class
 from .remotes import Remote, get_remote
 from .signature import find_method, find_model
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from ..schema import FieldSchema, FunctionSchema, ModelSchema
 
 _NOTHING: frozenset[str] = frozenset()
-_making = threading.Lock()
 _OWN = frozenset(
     {"_key", "_text", "_fetched", "_edited"}
 )  # what an instance keeps beside its fields
@@ -157,16 +155,10 @@ def instances_class(cls: RemoteClass) -> type[RemoteInstance]:
     """Return the class of the instances of a remote model, the same each time."""
     found: type[RemoteInstance] | None = cls.__dict__.get("_chunnel_instances")
     if found is None:
-        made = type(
-            cls.__name__,
-            (RemoteInstance,),
-            {"__module__": cls.__module__, "_chunnel_class": cls},
-        )
-        # Two threads may get here at once; the dict of a class has no setdefault of its own.
-        with _making:
-            found = cls.__dict__.get("_chunnel_instances")
-            if found is None:
-                cls._chunnel_instances = found = made
+        namespace = {"__module__": cls.__module__, "_chunnel_class": cls}
+        made = type(cls.__name__, (RemoteInstance,), namespace)
+        found = keep_once(cls, "_chunnel_instances", lambda: made)
+        assert found is not None
     return found
 
 

@@ -11,6 +11,7 @@ Names hold an alias, never a Remote, so that changed settings need no new names.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 import warnings
@@ -349,6 +350,12 @@ class Remotes(Mapping[str, Remote]):
         for made in list(self._made.values()):
             made.close()
 
+    def _renew_locks(self) -> None:
+        """Replace locks that a thread of the parent process may have held when it forked."""
+        self._lock = threading.Lock()
+        for made in self._made.values():
+            made._lock = threading.Lock()  # noqa: SLF001 - both are of this file
+
     def _forget(self) -> None:
         with self._lock:
             made, self._made = self._made, {}
@@ -364,6 +371,7 @@ def unknown_alias(alias: str) -> str:
 
 
 remotes = Remotes()
+os.register_at_fork(after_in_child=remotes._renew_locks)  # noqa: SLF001
 
 
 def get_remote(alias: str) -> Remote:

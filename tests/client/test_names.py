@@ -7,6 +7,8 @@ import copy
 import inspect
 import pickle
 import pydoc
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,13 @@ def test_ducks_are_not_found(name: Any, attribute: str) -> None:
         return
     with assertNumRPCs(0):
         assert not hasattr(name, attribute)
+
+
+def test_the_reference_lists_what_is_no_step() -> None:
+    """The page names the very words of the code."""
+    page = (Path(__file__).parents[2] / "docs/reference/names.rst").read_text()
+    sentence = page.partition("Words with a leading underscore")[2].partition(". ")[0]
+    assert set(re.findall(r"``(\w+)``", sentence)) == NOT_STEPS
 
 
 def test_a_function_has_a_closed_set_of_attributes() -> None:

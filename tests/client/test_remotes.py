@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -103,6 +105,29 @@ def test_effects_are_known_from_the_schema(bank: str) -> None:  # noqa: F811
     assert found.function("bank.Account.objects.total") is None
     assert economy.bank.balance.using(timeout=5)(1) == 10
     assert economy.bank.echo(3) == 3
+
+
+def test_locks_that_were_held_at_a_fork() -> None:
+    """A child whose parent was in the middle of something is not stuck by it."""
+    source = """
+import os, signal, django
+django.setup()
+from chunnel import remote, remotes
+from chunnel.client import classes
+remotes["economy"]
+for lock in (classes._lock, remotes._lock, remotes["economy"]._lock):
+    lock.acquire()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    remote.economy.money.NeverNamedInTheParent.objects.filter(uid=1)
+    remotes["economy"].close()
+    remotes._forget()
+    os._exit(0)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", source]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
 
 
 class TestWritesInTransactions:
