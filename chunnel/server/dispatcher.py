@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,8 @@ class Dispatcher:
         self.flusher = Flusher()
         self.calls = 0
         self.failures = 0
+        # Streams in borrowed threads that can go on, for whoever serves next.
+        self.ready: deque[Callable[[], None]] = deque()
         self._show = settings.expose_tracebacks
         self._open: dict[tuple[bytes, bytes], ServedJob | Outflow] = {}
         self._started = time.monotonic()

@@ -44,6 +44,8 @@ class LinkSource:
             elif isinstance(message, PeerLost):
                 dispatcher.peer_lost(peer)
             # Anything else is input for a call that takes none, and was refused.
+            if dispatcher.ready:
+                return None
 
     def send(self, reply: Reply) -> None:
         """Send now, for the owner of the link."""

@@ -92,6 +92,7 @@ class StreamJob(ServedJob):
     style: Style = "stream"
 
     __slots__ = (
+        "_again",
         "_batch",
         "_broken",
         "_context",
@@ -99,6 +100,7 @@ class StreamJob(ServedJob):
         "_ending",
         "_error",
         "_iterator",
+        "_running",
         "_sending",
     )
 
@@ -112,10 +114,15 @@ class StreamJob(ServedJob):
         self._ending: Message | Outflow | None = None
         self._error: BaseException | None = None
         self._broken: BaseException | None = None  # what the flusher could not send
+        self._running = True  # in a borrowed thread; guarded by ``_credited``, like the next
+        self._again = False  # there was news while it ran
 
     def run(self) -> Reply | None:
         self._context = hygiene.base().context.copy()
-        return self._context.run(self._serve, hygiene.base())
+        reply = self._context.run(self._serve, hygiene.base())
+        if reply is None and self.dispatcher.borrowed:
+            reply = self._go_on_while_wanted()
+        return reply
 
     def cancel(self, reason: str = "") -> None:  # noqa: ARG002
         with self._credited:
@@ -130,12 +137,33 @@ class StreamJob(ServedJob):
         self._resume()
 
     def _resume(self) -> None:
-        """Go on in this thread, if the job was borrowed one and left it."""
-        if not self.dispatcher.borrowed or self._iterator is None or self._context is None:
+        """Have a borrowed job go on, in the thread of whoever waits; it runs in one at a time."""
+        if not self.dispatcher.borrowed:
             return
-        reply = self._context.run(self._go_on)
+        with self._credited:
+            self._again = True
+            if self._running:
+                return
+            self._running = True
+        self.dispatcher.ready.append(self._continue)
+
+    def _continue(self) -> None:
+        reply = self._go_on_while_wanted()
         if reply is not None:
             self._post(reply.answer)
+
+    def _go_on_while_wanted(self) -> Reply | None:
+        """Go on as often as there was news meanwhile; return what ends the stream, if it ended."""
+        assert self._context is not None
+        while True:
+            with self._credited:
+                if not self._again or self._iterator is None:
+                    self._running = False
+                    return None
+                self._again = False
+            reply = self._context.run(self._go_on)
+            if reply is not None:
+                return reply
 
     # In the job's thread and context
 

@@ -13,7 +13,9 @@ import logging
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -33,6 +35,7 @@ from .source import LinkSource
 if TYPE_CHECKING:
     from ..conf import Bind, ServerSettings
     from ..schema import Schema
+    from .jobs import ServedJob
 
 logger = logging.getLogger("chunnel.server")
 
@@ -251,20 +254,30 @@ class Lent:
     def dispatcher(self) -> Dispatcher:
         return self._service.dispatcher
 
-    def _serve(self) -> None:
-        """Take and answer all that has come, in the thread of the caller who waits."""
-        source = self._service.source
-        while (job := source.receive(0)) is not None:
-            if job.style == "stream":
-                reply = job.run()
-                if reply is not None:
-                    source.post(reply)  # after the chunks, which were posted
-            elif job.style == "call":
-                reply = job.run()
-                if reply is not None:
-                    source.send(reply)
+    def _serve(self) -> Callable[[], None] | None:
+        """Take what has come, in the thread of a caller who waits; return what it is to run.
+
+        A call runs after other callers may serve again, so that it can make calls of its own here.
+        """
+        source, ready = self._service.source, self._service.dispatcher.ready
+        while not ready:
+            job = source.receive(0)
+            if job is None:
+                if not ready:
+                    return None
+            elif job.style != "async":
+                ready.append(partial(self._run, job))
             elif not self._loop.start(job):
                 source.send(job.refuse("too many coroutines are under way"))
+        work = ready.popleft()
+        if ready:
+            source.wake()
+        return work
+
+    def _run(self, job: ServedJob) -> None:
+        reply = job.run()
+        if reply is not None:
+            self._service.source.post(reply)
 
     def close(self) -> None:
         """Stop listening."""

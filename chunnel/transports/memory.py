@@ -18,12 +18,14 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from .base import AddressInUse, Listener, PeerGone, Pipe, PipeClosed, Transport
 
 QUEUE = 10_000
 """Messages that may wait on one pipe in each direction; credit keeps honest peers far below."""
+
+Serve: TypeAlias = Callable[[], Callable[[], None] | None]
 
 _listeners: dict[str, MemoryListener] = {}
 _lock = threading.Lock()
@@ -71,9 +73,11 @@ class MemoryPipe(Pipe):
                     self._changed.wait(left)
                     continue
             try:
-                serve()
+                work = serve()
             finally:
                 self._listener.end_serving()
+            if work is not None:
+                work()
 
     def wake(self) -> None:
         with self._changed:
@@ -122,7 +126,7 @@ class MemoryPipe(Pipe):
 class MemoryListener(Listener):
     """The server's end; ``MemoryTransport.listen`` and ``lend`` make it."""
 
-    def __init__(self, endpoints: Sequence[str], serve: Callable[[], None] | None = None):
+    def __init__(self, endpoints: Sequence[str], serve: Serve | None = None):
         self.endpoints = tuple(endpoints)
         self.changed = threading.Condition()
         self.inbox: deque[tuple[MemoryPipe, list[bytes]]] = deque()
@@ -187,7 +191,7 @@ class MemoryListener(Listener):
             self.inbox.clear()
             self.changed.notify_all()
 
-    def begin_serving(self) -> Callable[[], None] | None:
+    def begin_serving(self) -> Serve | None:
         """Return what a waiting pipe is to run now, if there is anything; ``changed`` is held."""
         if self._serve is None or self._serving or not (self.inbox or self.gone or self._woken):
             return None
@@ -229,16 +233,18 @@ class MemoryTransport(Transport):
         return _open(endpoints, None)
 
 
-def lend(endpoints: Sequence[str], serve: Callable[[], None]) -> MemoryListener:
+def lend(endpoints: Sequence[str], serve: Serve) -> MemoryListener:
     """Listen without a thread: a client that waits for its answer runs ``serve`` in its own thread.
 
-    ``serve`` takes everything that ``receive(0)`` of the returned listener gives, and answers it.
+    ``serve`` takes what ``receive(0)`` of the returned listener gives, and answers it. What takes
+    longer, or may itself wait for this listener, it returns as a callable, which the same thread
+    runs when others may serve again.
     No two clients run it at once. Raise AddressInUse as ``listen`` does.
     """
     return _open(endpoints, serve)
 
 
-def _open(endpoints: Sequence[str], serve: Callable[[], None] | None) -> MemoryListener:
+def _open(endpoints: Sequence[str], serve: Serve | None) -> MemoryListener:
     if not endpoints:
         raise ValueError("There is no address to listen on.")
     with _lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -134,6 +135,36 @@ class TestLent:
         call = Caller("memory://ident", lent.dispatcher)
         try:
             assert call("x.ident") == threading.get_ident()
+        finally:
+            call.close()
+            lent.close()
+
+    def test_a_call_may_call_its_own_project(self) -> None:
+        """Through the same endpoint, as deep as it likes, from functions and from streams."""
+        from chunnel.registry import expose
+
+        own = type(registry)()
+
+        def ask(depth: int) -> list[int]:
+            if not depth:
+                return [0]
+            caller = Caller("memory://nested", lent.dispatcher)
+            try:
+                return [depth, *caller("x.ask", depth - 1), *caller("x.stream", depth - 1)]
+            finally:
+                caller.close()
+
+        def stream(depth: int) -> Iterator[int]:
+            for _ in range(3):
+                yield from ask(depth)
+
+        expose(ask, app_label="x", registry=own)
+        expose(stream, app_label="x", registry=own)
+        lent = Lent(server_settings(), ("memory://nested",), registry=own)
+        call = Caller("memory://nested", lent.dispatcher)
+        try:
+            assert call("x.ask", 1) == [1, 0, 0, 0, 0]
+            assert call("x.stream", 2) == 3 * ask(2)
         finally:
             call.close()
             lent.close()
