@@ -94,7 +94,8 @@ def _joined(bases: tuple[type[Any], ...]) -> type[RemoteError]:
     namespace = {
         "__module__": named.__module__,
         "__qualname__": named.__qualname__,
-        "__doc__": named.__doc__,
+        # Not that of a base: to read a remote class's docstring is to fetch the schema.
+        "__doc__": "An exception that a remote project raised.",
         "_chunnel_bases": bases,
     }
     # A remote class has a metaclass whose call is a remote call, and its own idea of how a class
@@ -123,10 +124,9 @@ def _make(bases: tuple[type[Any], ...], args: tuple[Any, ...], text: str) -> Rem
 
 def _restore(bases: tuple[type[Any], ...], args: tuple[Any, ...], text: str) -> RemoteError:
     """Make the error again when it is unpickled or copied."""
-    if bases[-1] is ValidationError:
-        args = ()  # its attributes come back with its state
-    error = _make(bases, args, text)
-    error.args = args or error.args
+    # The attributes of a ValidationError come back with its state.
+    error = _make(bases, (text,) if bases[-1] is ValidationError else args, text)
+    error.args = args
     return error
 
 
@@ -209,7 +209,20 @@ def _raised(message: str, resolve: Resolve | None, details: Mapping[str, Any]) -
         return _plain(message, details)
     arguments = _arguments(base, message, details)
     joined = (*(bases or [RemoteError]), *([base] if base is not None else []))
-    return _make(joined, arguments, message)
+    error = _make(joined, arguments, message)
+    if base is ValidationError and (text := _validation_text(error)) is not None:
+        error.__dict__["_chunnel_text"] = text
+    return error
+
+
+def _validation_text(error: Any) -> str | None:
+    """Return the text that a ValidationError makes of what it holds, as it does over there."""
+    if not (hasattr(error, "error_list") or hasattr(error, "error_dict")):
+        return None
+    try:
+        return str(ValidationError.__str__(error))
+    except (TypeError, ValueError, LookupError):  # parameters that do not fit their message
+        return None
 
 
 def _plain(message: str, details: Mapping[str, Any]) -> RemoteError:
@@ -223,10 +236,10 @@ def _plain(message: str, details: Mapping[str, Any]) -> RemoteError:
 def _arguments(
     base: type[Exception] | None, message: str, details: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    if base is ValidationError and details.get("data") is not None:
+    if base is ValidationError:
         try:
             return validation_arguments(details["data"])
-        except ValueError:
+        except (KeyError, ValueError):
             return (message,)
     arguments = details.get("args")
     if isinstance(arguments, list | tuple):

@@ -157,7 +157,7 @@ def test_greenlets_call_side_by_side(server: EchoServer) -> None:
 
 
 def test_event_loops_in_a_patched_process(server: EchoServer) -> None:
-    """In a greenlet, and in a native thread whose hub never runs; other greenlets may still wait."""
+    """In a greenlet, and in a native thread whose hub never runs; other greenlets may wait."""
     out = _run(
         """
         import asyncio, gevent, threading
