@@ -11,13 +11,18 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .callables import RemoteCallable, given, restore
-from .querysets import ATTRIBUTES, RemoteQuerySet, rules_for, supported
+from .querysets import RemoteQuerySet
 from .remotes import Remote, get_remote
+from .rules import rules_for
 from .signature import find_manager_method, find_model
+from .unsupported import ATTRIBUTES, supported
 
 if TYPE_CHECKING:
     from ..schema import FunctionSchema
     from .classes import RemoteClass
+
+
+_OF_QUERYSETS = frozenset({"evaluated", "is_evaluated", "ordered"})  # and of no manager
 
 
 class RemoteManager:
@@ -35,11 +40,7 @@ class RemoteManager:
         return RemoteQuerySet(self.model)
 
     def __getattr__(self, name: str) -> Any:
-        if (
-            name.startswith("_")
-            or name in ATTRIBUTES
-            or name in {"evaluated", "is_evaluated", "ordered"}
-        ):
+        if name.startswith("_") or name in ATTRIBUTES or name in _OF_QUERYSETS:
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self)
         return getattr(self.get_queryset(), name)
 
@@ -56,9 +57,9 @@ class RemoteManager:
         return (_manager_of, (self.model,))
 
     def __dir__(self) -> list[str]:
-        return sorted(
-            {*supported(), *manager_methods(self.model), "get_queryset", "model"} - {"ordered"}
-        )
+        own = {"get_queryset", "model"}
+        inherited = set(supported(RemoteQuerySet)) - _OF_QUERYSETS
+        return sorted({*own, *inherited, *manager_methods(self.model)})
 
 
 _manager_of = attrgetter("objects")

@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.db import NotSupportedError
 from django.db.models import QuerySet
 
-from ..plans import Exclude, Filter, OrderBy, Plan, Reverse, Rules, Slice, Step, Values, ValuesList
+from ..plans import Exclude, Filter, OrderBy, Plan, Reverse, Slice, Step, Values, ValuesList
 from ..values import RowSet
 from .callables import given
 from .conditions import condition
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
 from .rows import read_row, read_rows
+from .rules import rules_for
 from .signature import find_model
+from .unsupported import shut_off, supported
 
 if TYPE_CHECKING:
     from .classes import RemoteClass
@@ -372,7 +374,7 @@ class RemoteQuerySet(QuerySet[Any]):
     def __dir__(self) -> list[str]:
         from .managers import manager_methods
 
-        return sorted({*supported(), *manager_methods(self.model), "model", "ordered"})
+        return sorted({*supported(type(self)), *manager_methods(self.model), "model", "ordered"})
 
     # Values: pickled and copied without a request
 
@@ -424,75 +426,4 @@ def _no_expressions(method: str, expressions: dict[str, Any]) -> None:
         raise NotSupportedError(f"{method}() of a remote queryset takes names of fields only.")
 
 
-_known_rules: dict[tuple[str, str], Rules] = {}
-
-
-def rules_for(remote: Remote, label: str) -> Rules | None:
-    """Return what the held schema allows for a model; None where nothing is known of it."""
-    schema = remote.held_schema
-    if schema is None:
-        return None
-    key = (schema.fingerprint, label)
-    found = _known_rules.get(key)
-    if found is None:
-        model = find_model(schema, *label.split("."))
-        if model is None:
-            return None
-        if len(_known_rules) > 1_000:  # schemas come and go with deployments
-            _known_rules.clear()
-        found = _known_rules[key] = Rules(label, model)
-    return found
-
-
-# What Django's QuerySet has and this one has not
-
-
-class _Missing:
-    """An attribute of Django's QuerySet that is no part of a remote one."""
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: object, owner: type[Any]) -> NoReturn:
-        raise AttributeError(f"{owner.__name__!r} has no attribute {self.name!r}")
-
-
-def _refused(name: str) -> Any:
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001
-        raise NotSupportedError(f"Remote querysets do not support {name}().")
-
-    refuse.__name__ = name
-    refuse.__qualname__ = f"RemoteQuerySet.{name}"
-    refuse.__doc__ = "Raise NotSupportedError."
-    refuse.alters_data = True  # type: ignore[attr-defined]
-    refuse.unsupported = True  # type: ignore[attr-defined]
-    return refuse
-
-
-ATTRIBUTES = frozenset({"as_manager", "db", "query", "resolve_expression"})
-
-
-def _shut_off() -> None:
-    for name in dir(QuerySet):
-        if name.startswith("__") or name in vars(RemoteQuerySet):
-            continue
-        if name.startswith("_") or name in ATTRIBUTES:
-            missing = _Missing()
-            missing.__set_name__(RemoteQuerySet, name)
-            setattr(RemoteQuerySet, name, missing)
-        else:
-            setattr(RemoteQuerySet, name, _refused(name))
-
-
-_shut_off()
-
-
-def supported() -> list[str]:
-    return [
-        name
-        for name, value in vars(RemoteQuerySet).items()
-        if not name.startswith("_")
-        and name not in ATTRIBUTES
-        and not hasattr(value, "unsupported")
-        and name != "evaluated"
-    ]
+shut_off(RemoteQuerySet)

@@ -1,0 +1,60 @@
+"""What Django's QuerySet has and a remote one has not.
+
+A remote queryset inherits from Django's for the sake of ``isinstance`` alone. Every name that it
+does not define itself is shut off here: a public method raises NotSupportedError when it is called;
+private names, and those by which Django would take it for a query of this database, are not there.
+What a later Django adds is shut off with the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+from django.db import NotSupportedError
+from django.db.models import QuerySet
+
+ATTRIBUTES: Final = frozenset({"as_manager", "db", "query", "resolve_expression"})
+"""Public names that are not there at all, since to find them is to take it for something else."""
+
+
+class _Missing:
+    """An attribute that is not there, although a base class has it."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, instance: object, owner: type[Any]) -> NoReturn:
+        raise AttributeError(f"{owner.__name__!r} has no attribute {self.name!r}")
+
+
+def _refused(name: str) -> Any:
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001
+        raise NotSupportedError(f"Remote querysets do not support {name}().")
+
+    refuse.__name__ = name
+    refuse.__qualname__ = f"RemoteQuerySet.{name}"
+    refuse.__doc__ = "Raise NotSupportedError."
+    refuse.alters_data = True  # type: ignore[attr-defined]
+    refuse.unsupported = True  # type: ignore[attr-defined]
+    return refuse
+
+
+def shut_off(cls: type[QuerySet[Any]]) -> None:
+    """Shut off what ``cls`` would inherit from QuerySet."""
+    for name in dir(QuerySet):
+        if name.startswith("__") or name in vars(cls):
+            continue
+        hidden = name.startswith("_") or name in ATTRIBUTES
+        setattr(cls, name, _Missing(name) if hidden else _refused(name))
+
+
+def supported(cls: type[QuerySet[Any]]) -> list[str]:
+    """Return the public names of ``cls`` that work on its instances."""
+    return [
+        name
+        for name, value in vars(cls).items()
+        if not name.startswith("_")
+        and name not in ATTRIBUTES
+        and not hasattr(value, "unsupported")
+        and not isinstance(value, classmethod)
+    ]

@@ -1,0 +1,40 @@
+"""What a remote queryset inherits and must not have."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from django.db import NotSupportedError
+from django.db.models import QuerySet
+
+from chunnel import remote
+from chunnel.client.querysets import RemoteQuerySet
+from chunnel.client.unsupported import ATTRIBUTES, supported
+
+NAMES = [name for name in dir(QuerySet) if not name.startswith("__")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_of_django_s(name: str) -> None:
+    """It is written in our class, refused when called, or absent; never Django's own."""
+    queryset = remote.economy.money.Account.objects.all()
+    own = inspect.getattr_static(RemoteQuerySet, name)
+    assert own is not inspect.getattr_static(QuerySet, name)
+    if name in ATTRIBUTES:
+        assert not hasattr(queryset, name)
+    elif name.startswith("_"):
+        assert not hasattr(queryset, name) or name in vars(RemoteQuerySet)
+    elif name not in supported(RemoteQuerySet):
+        with pytest.raises(NotSupportedError, match=rf"do not support {name}\(\)"):
+            getattr(queryset, name)()
+
+
+def test_supported() -> None:
+    """The list is what the reference page promises, and a few properties."""
+    assert set(supported(RemoteQuerySet)) == {
+        "all", "none", "filter", "exclude", "order_by", "reverse", "values", "values_list", "using",
+        "get", "first", "last", "count", "exists", "iterator",
+        "aget", "afirst", "alast", "acount", "aexists", "aiterator",
+        "ordered", "is_evaluated",
+    }  # fmt: skip
