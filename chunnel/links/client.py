@@ -19,6 +19,8 @@ from ..protocol.messages import GoAway, Hello, Message, Ping, Pong, Welcome
 from ..protocol.states import Role
 from ..transports.base import Pipe, PipeClosed
 
+_OURS = frozenset({Ping, GoAway, Refused, Skipped})
+
 
 class ClientLink:
     """A conversation with one server process. ``welcome`` is what it said of itself."""
@@ -89,8 +91,7 @@ class ClientLink:
         RemoteProtocolError when it left the protocol; after one that is ``fatal`` only ``close``
         may follow.
         """
-        started = self._clock()
-        left = timeout
+        started, left = self._clock(), timeout
         while True:
             frames = self.pipe.receive(left)
             if frames is None:
@@ -102,6 +103,8 @@ class ClientLink:
                 self._answer(error.answers)
                 raise
             kind = type(event)
+            if kind not in _OURS:
+                return event
             if kind is Ping:
                 self._pong(event.token)  # type: ignore[union-attr]
             elif kind is GoAway:
@@ -115,8 +118,6 @@ class ClientLink:
                 return event
             elif kind is Refused:
                 self._answer(event.answers)  # type: ignore[union-attr]
-            elif kind is not Skipped:
-                return event
             if timeout is not None:
                 left = max(0.0, started + timeout - now)
 

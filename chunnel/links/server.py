@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from ..protocol.codec import encode
-from ..protocol.engine import Conversation, Refused, Skipped
+from ..protocol.engine import Conversation, Event, Refused, Skipped
 from ..protocol.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
 from ..protocol.limits import DEFAULT_LIMITS, Limits
 from ..protocol.messages import (
@@ -135,8 +135,7 @@ class ServerLink:
             self._flush()
         if self._lost:
             return self._lost.popleft()
-        started = self._clock()
-        left = timeout
+        started, left = self._clock(), timeout
         while True:
             received = self.listener.receive(left)
             now = self._clock()
@@ -146,32 +145,32 @@ class ServerLink:
                 if self._outbox:
                     self._flush()
                 return self._lost.popleft() if self._lost else None
-            delivery = self._take(*received, now)
-            if delivery is not None:
-                return delivery
+            peer, frames = received
+            conversation = self._peers.get(peer)
+            if conversation is None:
+                conversation = self._meet(peer, frames, now)
+            elif not frames:
+                self._forget(peer, "it left")
+                conversation = None
+            if conversation is not None:
+                try:
+                    event = conversation.receive(frames, now)
+                except RemoteProtocolError as error:
+                    self._refuse(peer, error)
+                else:
+                    if type(event) is Call:
+                        return peer, event
+                    delivery = self._take(peer, conversation, event)
+                    if delivery is not None:
+                        return delivery
             if self._lost:
                 return self._lost.popleft()
             if timeout is not None:
                 left = max(0.0, started + timeout - now)
 
-    def _take(self, peer: bytes, frames: Frames, now: float) -> Delivery | None:
+    def _take(self, peer: bytes, conversation: Conversation, event: Event) -> Delivery | None:
         """Return what is for the server; deal with what is not."""
-        conversation = self._peers.get(peer)
-        if conversation is None:
-            conversation = self._meet(peer, frames, now)
-            if conversation is None:
-                return None
-        elif not frames:
-            self._forget(peer, "it left")
-            return None
-        try:
-            event = conversation.receive(frames, now)
-        except RemoteProtocolError as error:
-            self._refuse(peer, error)
-            return None
         kind = type(event)
-        if kind is Call:
-            return peer, event  # type: ignore[return-value]
         if kind is Skipped:
             return None
         if kind is Ping:

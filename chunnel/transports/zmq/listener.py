@@ -68,7 +68,7 @@ class ZmqListener(Listener):
         self._gone = departures.gone
         self._present = departures.present
         self._next_look = 0.0
-        self._rcvtimeo = 0.0  # seconds, as set on the socket
+        self._rcvtimeo = -1.0  # seconds, as set on the socket; never, for a hub
         self._waiter = waiter_for(int(router.fd)) if patched() else None
 
         address = f"inproc://chunnel-bell-{next(_numbers)}"
@@ -139,7 +139,7 @@ class ZmqListener(Listener):
                 if self._gone:
                     return self._gone.popleft(), []
                 try:
-                    return self._message(self._flags(left))
+                    return self._message(0 if left == self._rcvtimeo else self._flags(left))
                 except zmq.Again:
                     if self._waiter is not None and left > 0:
                         self._waiter.wait(left)
