@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
+from django.test.utils import isolate_apps
 
 from chunnel.registry import Registry, registry
 from chunnel.server.failures import Refusal
@@ -52,6 +53,7 @@ class TestInstances:
         with pytest.raises(TypeError, match=r"auth\.User is not exposed"):
             lower(User.objects.all())
 
+    @isolate_apps("tests.apps.bank")
     def test_a_proxy_travels_as_what_it_stands_for(self) -> None:
         class Kept(Branch):
             class Meta:
