@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chunnel.server")
 
+FAREWELL = 0.25  # seconds of silence after which no call is on its way to us any more
+LONGEST_FAREWELL = 2.0  # seconds: a client that never heard of our leaving does not hold us
 IDLE_TIMEOUT = 600.0  # seconds a silent connection is kept: clients close theirs much earlier
 
 
@@ -103,6 +106,14 @@ class _Service:
             idle_timeout=float(settings.options.get("idle_timeout", IDLE_TIMEOUT)),
             serializers=tuple(self.dispatcher.serializers),
         )
+
+    def take_leave(self) -> None:
+        """Refuse what was sent before its sender heard that we are leaving: it was not executed."""
+        if not self.link.peers:
+            return
+        until = time.monotonic() + LONGEST_FAREWELL
+        while time.monotonic() < until and (job := self.source.receive(FAREWELL)) is not None:
+            self.source.send(job.refuse("the server is stopping"))
 
     def close(self) -> None:
         self.dispatcher.close_all()
@@ -184,13 +195,18 @@ class Worker:
         exit code EXIT_STUCK, because a regular exit would wait for them.
         """
         others = [
-            threading.Thread(target=self._run_beside, args=(pool,), name=f"chunnel-pool-{number}")
-            for number, pool in enumerate(self._pools[1:], 2)
+            threading.Thread(
+                target=self._run_beside, args=(pool, service), name=f"chunnel-pool-{number}"
+            )
+            for number, (pool, service) in enumerate(
+                zip(self._pools[1:], self._services[1:], strict=True), 2
+            )
         ]
         for thread in others:
             thread.start()
         try:
             self._pools[0].run()
+            self._services[0].take_leave()
         except PoolStuck as error:
             logger.critical("%s; this process ends", error)
             os._exit(EXIT_STUCK)
@@ -201,9 +217,10 @@ class Worker:
                 thread.join()
             self.close()
 
-    def _run_beside(self, pool: Pool) -> None:
+    def _run_beside(self, pool: Pool, service: _Service) -> None:
         try:
             pool.run()
+            service.take_leave()
         except BaseException:
             logger.critical("a pool broke; this worker stops", exc_info=True)
             self._pools[0].stop(0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +306,39 @@ def instances(number: int) -> set[str]:
 def children(parent: int) -> list[int]:
     text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
     return [int(pid) for pid in text.split()]
+
+
+def test_a_rolling_restart_loses_no_call(env: dict[str, str], settings: Any) -> None:
+    """While one of two servers stops and the other serves, every call is answered."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(*serve("0", "--noreload"), env=env)) for _ in "ab"]
+        addresses = [address_of(server) for server in servers]
+        settings.CHUNNEL_REMOTES = {"economy": {"ENDPOINTS": addresses, "TIMEOUT": 20}}
+        stack.callback(remotes["economy"].close)
+        bank = remote.economy.bank
+        stop = threading.Event()
+        failures: list[Exception] = []
+        counts = [0] * 4
+
+        def call(number: int) -> None:
+            while not stop.is_set():
+                try:
+                    bank.echo(number)
+                except Exception as error:
+                    failures.append(error)
+                counts[number] += 1
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: min(counts) > 50)
+            servers[0].signal(signal.SIGTERM)
+            assert servers[0].wait() == 0, servers[0].output
+            after = list(counts)
+            until(lambda: all(now > then + 50 for now, then in zip(counts, after, strict=True)))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert failures == []
