@@ -262,7 +262,9 @@ class Dispatcher:
             return
         self.failures += 1
         if isinstance(error, Refusal):
-            logger.warning("%s", self._line(job, f"{error.code.name}: {error}"))
+            # That somebody no longer wanted the answer is nobody's trouble.
+            level = logging.INFO if job.served.cancelled else logging.WARNING
+            logger.log(level, "%s", self._line(job, f"{error.code.name}: {error}"))
         elif is_answer(error, self.registry):
             logger.info("%s", self._line(job, f"raised {type(error).__qualname__}"))
         else:
