@@ -10,7 +10,7 @@ The rules, each of which has tests that force its interleavings:
 (a) CONCURRENCY calls need CONCURRENCY + 1 threads: one is always left to read, so that pings and
     cancels are answered and surplus calls refused whatever the calls do. Hence a reader runs a call
     itself only while another thread is free; else it queues the call for whoever comes free.
-(b) One lock guards the reader's office, the idle stack, the backlog and ``_waking``. A call that is
+(b) One lock guards the reader's office, the idle stack and the backlog (``roster``). A call that is
     given away goes into the backlog, and whoever gives it takes a thread off the idle stack in the
     same section to wake it, unless one is waking already: that one takes a call and, in the same
     section, wakes the next while calls wait beside idle threads. A thread becomes idle only in the
@@ -22,8 +22,8 @@ The rules, each of which has tests that force its interleavings:
     calls waiting. That difference shrinks no more, since only a reader adds calls; and the last
     idle thread is woken for work only while a call waits for each free one. So there is an idle
     thread when the sentinel wants one.
-(d) The reader publishes ``_since``, then looks at ``_dozing``; the sentinel sets ``_dozing``, then
-    looks at ``_since``. In whichever order these fall, one of the two notices the other.
+(d) The reader publishes ``since``, then looks at ``_dozing``; the sentinel sets ``_dozing``, then
+    looks at ``since``. In whichever order these fall, one of the two notices the other.
 (e) A deposed thread never touches the link: it posts its reply, and the new reader sends it.
 (f) The idle stack is last in, first out: a few threads do most of the work, and the database
     connections of those few stay warm.
@@ -43,11 +43,9 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import time
 import traceback
 from _thread import LockType, allocate_lock
-from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
@@ -64,6 +62,7 @@ from .base import (
 )
 from .loop import LoopThread, threads_are_patched
 from .placement import TICK, Habit, Placement
+from .roster import Roster, Worker
 from .streams import StreamThreads
 
 logger = logging.getLogger(__name__)
@@ -79,20 +78,6 @@ LOOK: Final = 1.0
 SWITCH_INTERVAL: Final = 0.0005
 
 RUNNING, DRAINING, CLOSED = range(3)
-
-
-class _Worker:
-    """One thread of the pool: the reader, or busy with ``job``, or idle behind its gate."""
-
-    __slots__ = ("gate", "job", "thread")
-
-    def __init__(self, number: int, life: Callable[[_Worker], None]):
-        self.gate = allocate_lock()  # a binary semaphore: released once for each task
-        self.gate.acquire()
-        self.job: Job | None = None
-        self.thread = threading.Thread(
-            target=life, args=(self,), name=f"chunnel-worker-{number}", daemon=True
-        )
 
 
 class HandoverPool(Pool):
@@ -117,15 +102,8 @@ class HandoverPool(Pool):
         self._stream_threads = StreamThreads(self.source, self.streams, self.on_thread_end)
         self._loop_thread = LoopThread(self.source, int(self.options.get("coroutines", COROUTINES)))
 
-        self._lock = allocate_lock()  # guards the next four: rule (b)
-        self._reader: _Worker | None = None
-        self._idle: list[_Worker] = []
-        self._waking: _Worker | None = None  # taken off the stack to see to the backlog
-        self._backlog: deque[Job] = deque()
-
-        self._workers: list[_Worker] = []
-        self._since = 0.0  # when the reader began its call, or 0: none; reset under the lock
-        self._last = 0.0  # when the last call in-line began
+        self._roster = Roster(self.queue)
+        self._workers: list[Worker] = []
         self._habit: Habit | None = None  # of that call
         self._dozing = False
         self._bell: LockType = allocate_lock()  # ends the sentinel's doze; a binary semaphore
@@ -151,7 +129,7 @@ class HandoverPool(Pool):
             logger.critical("the sentinel died; the pool cannot go on", exc_info=True)
             raise
         finally:
-            self._phase = CLOSED
+            self._close()
             self._end()
             sys.setswitchinterval(before)
         if self._broken is not None:
@@ -171,16 +149,17 @@ class HandoverPool(Pool):
 
     def _start(self) -> None:
         numbers = range(1, self.concurrency + 2)
-        self._workers = [_Worker(number, self._serve) for number in numbers]
-        self._reader = self._workers[0]
-        self._idle = self._workers[:0:-1]  # number 2 on top
+        self._workers = [Worker(number, self._serve) for number in numbers]
+        roster = self._roster
+        roster.reader = reader = self._workers[0]
+        roster.idle.extend(self._workers[:0:-1])  # number 2 on top
         try:
             for worker in self._workers:
                 worker.thread.start()
         finally:  # where the system gives no more threads, the reader is needed to take leave
-            self._reader.gate.release()
+            reader.gate.release()
 
-    def _serve(self, me: _Worker) -> None:
+    def _serve(self, me: Worker) -> None:
         """The life of a thread: wait for a task, do it, look for more, until the end."""
         try:
             more = self._wait(me)
@@ -196,49 +175,28 @@ class HandoverPool(Pool):
         finally:
             end_thread(self.on_thread_end)
 
-    def _next(self, me: _Worker) -> bool:
+    def _next(self, me: Worker) -> bool:
         """Find the next task of ``me``, who just ended one; False: there will be none."""
         if self._points:
             self._points("ended")
-        with self._lock:
-            if self._phase == CLOSED:
-                return False
-            if self._backlog:
-                me.job = self._backlog.popleft()
-                return True
-            self._idle.append(me)
-        if self._points:
-            self._points("idle")
-        return self._wait(me)
+        more = self._roster.rest(me)
+        if more is None:
+            if self._points:
+                self._points("idle")
+            more = self._wait(me)
+        return more
 
-    def _wait(self, me: _Worker) -> bool:
+    def _wait(self, me: Worker) -> bool:
         """Wait, off or on the idle stack, for the office or a call; False: the pool is closed."""
-        while True:
+        more = None
+        while more is None:
             me.gate.acquire()
             if self._points:
                 self._points("woken")
-            with self._lock:
-                if self._waking is me:
-                    self._waking = None
-                if self._reader is me:
-                    return True
-                if self._phase == CLOSED:
-                    return False
-                if self._backlog:
-                    me.job = self._backlog.popleft()
-                    wake = self._wake_one()
-                    break
-                self._idle.append(me)  # another thread was faster
-        if wake is not None:
-            wake.release()
-        return True
-
-    def _wake_one(self) -> LockType | None:
-        """Return the gate of an idle thread to wake for the backlog. Under the lock."""
-        if not self._backlog or not self._idle or self._waking is not None:
-            return None
-        self._waking = worker = self._idle.pop()
-        return worker.gate
+            more, wake = self._roster.arrive(me)
+            if wake is not None:
+                wake.release()
+        return more
 
     def _run_aside(self, job: Job) -> None:
         habit = self._placement.habits.get(job.name) if job.blocking is None else None
@@ -250,13 +208,14 @@ class HandoverPool(Pool):
         perform(job, self.source)
         habit.learn(time.monotonic() - wall, time.thread_time() - busy)
 
-    def _read(self, me: _Worker) -> None:
+    def _read(self, me: Worker) -> None:
         """Read the link and run what may be run in-line, until deposed or closed.
 
         This is the one hot loop of the server; hence the local names, and calls avoided.
         """
         receive, send = self.source.receive, self.source.send
-        lock, idle, backlog, points = self._lock, self._idle, self._backlog, self._points
+        roster, points = self._roster, self._points
+        idle, backlog = roster.idle, roster.backlog
         habits, meet = self._placement.habits, self._placement.meet
         clock, cpu_clock = time.monotonic, time.thread_time
         while True:
@@ -277,7 +236,7 @@ class HandoverPool(Pool):
                 aside = habit.aside and not (idle and habit.due())
             else:
                 aside = job.blocking
-            if aside or not idle or (backlog and not self._can_spare()):
+            if aside or not idle or (backlog and not roster.can_spare()):
                 self._give(job)
                 continue
 
@@ -285,7 +244,7 @@ class HandoverPool(Pool):
             busy = cpu_clock() if measured else 0.0
             me.job = job
             self._habit = habit
-            self._since = since = clock()
+            roster.since = since = clock()
             if points:
                 points("published")
             if self._dozing:
@@ -301,11 +260,7 @@ class HandoverPool(Pool):
             if measured:
                 assert habit is not None
                 habit.learn_inline(clock() - since, cpu_clock() - busy)
-            with lock:
-                reading = self._reader is me
-                if reading:
-                    self._since = 0.0
-                    self._last = since
+            reading = roster.ended(me, since)
             me.job = None
             if not reading:
                 if points:
@@ -333,27 +288,13 @@ class HandoverPool(Pool):
 
     def _give(self, job: Job) -> None:
         """Leave ``job`` to the other threads, or refuse it where too many wait."""
-        with self._lock:
-            free = len(self._idle) + (self._waking is not None)
-            room = len(self._backlog) < self.queue + free
-            wake = None
-            if room:
-                self._backlog.append(job)
-                wake = self._wake_one()
+        room, wake = self._roster.give(job)
         if not room:
             self._refuse(job, f"{self.concurrency} calls run and {self.queue} wait")
         elif wake is not None:
             if self._points:
                 self._points("taken")
             wake.release()
-
-    def _can_spare(self) -> bool:
-        """Return whether a thread is left for the office when all waiting calls have theirs.
-
-        With an empty backlog and an idle thread this needs no asking: only the reader adds calls.
-        """
-        with self._lock:
-            return len(self._idle) + (self._waking is not None) > len(self._backlog)
 
     def _divert(self, job: Job) -> None:
         if job.style == "stream":
@@ -371,10 +312,7 @@ class HandoverPool(Pool):
             self._refuse(job, "the server is stopping")
         if self._phase != CLOSED:
             return True
-        with self._lock:
-            waiting = list(self._backlog)
-            self._backlog.clear()
-        for job in waiting:
+        for job in self._roster.clear():
             self._refuse(job, "the server is stopping")
         while (job := self.source.receive(0)) is not None:  # sends what was posted last
             self._refuse(job, "the server is stopping")
@@ -383,13 +321,14 @@ class HandoverPool(Pool):
     def _break(self, error: BaseException) -> None:
         logger.critical("the link broke; the pool cannot go on", exc_info=error)
         self._broken = error
-        self._phase = CLOSED
+        self._close()
         self._ring()
 
     # The sentinel
 
     def _watch(self) -> None:
         """Depose readers, until stopped and drained, or broken."""
+        roster = self._roster
         quiet = 0
         last = 0.0
         looked = time.monotonic()
@@ -399,14 +338,14 @@ class HandoverPool(Pool):
             now = time.monotonic()
             if self._phase and self._over(now):
                 return
-            since = self._since
+            since = roster.since
             if since:
                 quiet = 0
                 if now - since >= self._tick:
                     self._depose(since)
-            elif self._last != last:
+            elif roster.last != last:
                 quiet = 0
-                last = self._last
+                last = roster.last
             else:
                 quiet += 1
             if now - looked >= LOOK:
@@ -424,7 +363,7 @@ class HandoverPool(Pool):
         if self._points:
             self._points("dozing")
         rung = True
-        if not self._since and not self._phase:
+        if not self._roster.since and not self._phase:
             rung = self._bell.acquire(timeout=LOOK)
         self._dozing = False
         return rung
@@ -439,26 +378,23 @@ class HandoverPool(Pool):
         """Give the office of the reader that began its call at ``since`` to an idle thread."""
         if self._points:
             self._points("deposing")
-        with self._lock:
-            if self._since != since:  # it ended just now
-                return
-            self._reader = successor = self._idle.pop()  # there is one: rule (c)
-            self._since = 0.0
-            self._last = since
-            habit = self._habit
+        habit = self._habit
+        gate = self._roster.depose(since)
+        if gate is None:
+            return
         if habit is not None:
             habit.deposed()
         if self._points:
             self._points("promoted")
-        successor.gate.release()
+        gate.release()
 
     def _all_stuck(self) -> bool:
         """Return whether every thread but the reader is stuck; say so to all who must know."""
-        with self._lock:
-            if self._idle or self._phase:
-                return False
-            # a thread that is waking has no job, and so is not stuck
-            busy = [worker.job for worker in self._workers if worker is not self._reader]
+        roster = self._roster
+        if roster.idle or self._phase:
+            return False
+        # a thread that is waking, or between two calls, has no job and so is not stuck
+        busy = [worker.job for worker in self._workers if worker is not roster.reader]
         if not (names := all_stuck(busy, self._stuck_after)):
             return False
         logger.critical("all threads are stuck past their calls' deadlines\n%s", self._stacks())
@@ -481,22 +417,24 @@ class HandoverPool(Pool):
         """Return whether stopping is done: all jobs ended, or the grace did."""
         if self._phase == CLOSED or now >= self._until:
             return True
-        with self._lock:
-            resting = len(self._idle) == self.concurrency and self._retired
+        resting = len(self._roster.idle) == self.concurrency and self._retired
         return resting and not self._stream_threads.active and not self._loop_thread.active
+
+    def _close(self) -> None:
+        self._roster.closed = True
+        self._phase = CLOSED
 
     def _end(self) -> None:
         """Close. The reader takes leave of the peers; idle threads end; stuck ones are left."""
         self._loop_thread.close()
         self._stream_threads.close()
         self.source.wake()
-        while (reader := self._reader) is not None and reader.thread.is_alive():
-            since = self._since
+        while (reader := self._roster.reader) is not None and reader.thread.is_alive():
+            since = self._roster.since
             if since and time.monotonic() - since >= self._tick:
                 self._depose(since)  # it is in a call
             reader.thread.join(self._tick)
-        with self._lock:
-            idle, self._idle[:] = self._idle[:], []
+        idle = self._roster.disband()
         for worker in idle:
             worker.gate.release()
         for worker in idle:
