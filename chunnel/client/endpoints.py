@@ -87,7 +87,7 @@ class Endpoints:
         self._clock = clock
         self._lock = native_rlock() if native else threading.Lock()
         self._start = start_native if native else start_thread
-        self._ejected = False
+        self.ejected = False
         self._targets: tuple[Place, ...] = ()
         self._healthy = 0
         for pool in pools:
@@ -98,7 +98,7 @@ class Endpoints:
         """Work out anew who takes part in the rotation."""
         with self._lock:
             healthy = [one for one in self.pools.values() if self.health[one.endpoint].healthy]
-            self._ejected = len(healthy) < len(self.pools)
+            self.ejected = len(healthy) < len(self.pools)
             self._targets = tuple(place for pool in healthy for place in pool.places)
 
     def pick(self, tried: Collection[str | Place] = (), only: str | None = None) -> Place | None:
@@ -108,7 +108,7 @@ class Endpoints:
         asked.
         """
         targets: Sequence[Place] = self._targets
-        if self._ejected:
+        if self.ejected:
             self._probe_what_is_due()
         if only is not None:
             if only in tried:

@@ -91,6 +91,11 @@ class Exchange:
         self.packed = packed
         self.options = options
         self.lift = lift
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the clock: the deadlines count from now."""
+        options, caller = self.options, self.caller
         self.began = self.sent = now = time.monotonic()
         timeout = options.timeout
         if timeout is UNSET:

@@ -152,9 +152,8 @@ class Multiplexer:
 
     def _expire(self) -> None:
         now = time.monotonic()
-        deadlines = self.deadlines
-        while deadlines and deadlines[0][0] <= now:
-            pending = heapq.heappop(deadlines)[2]
+        while self.deadlines and self.deadlines[0][0] <= now:
+            pending = heapq.heappop(self.deadlines)[2]
             if not pending.ended:
                 self._lane_of(pending).expire(pending)
         for lane in self.lanes.values():
@@ -205,6 +204,10 @@ class Multiplexer:
     def ended(self) -> None:
         """Count one call less."""
         self._open -= 1
+        if len(self.deadlines) > 64 + 2 * self._open:
+            # What has ended would keep its result in memory up to its deadline.
+            self.deadlines = [one for one in self.deadlines if not one[2].ended]
+            heapq.heapify(self.deadlines)
 
     def polls(self, lane: Lane, descriptors: tuple[int, ...]) -> None:
         """Poll these for the lane."""

@@ -204,6 +204,7 @@ class Stream:
         """Fetch the next chunk; return False at the end."""
         if self._caller is not None:
             forbid_event_loop(self._exchange.alias, self._exchange.name)
+            self._exchange.begin()
             self._open(self._caller.perform(self._exchange))
             return True
         feed = self._feed
@@ -222,6 +223,7 @@ class Stream:
 
     async def _aadvance(self) -> bool:
         if self._caller is not None:
+            self._exchange.begin()
             self._open(await self._caller.aperform(self._exchange))
             return True
         feed = self._feed

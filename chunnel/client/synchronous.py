@@ -80,7 +80,10 @@ def _borrow(
         others = len(endpoints.pools) - len(exchange.tried)
         dial_timeout = min(dial_timeout, left / max(1, others))
     try:
-        return place.pool.borrow(place, deadline, dial_timeout)
+        connection = place.pool.borrow(place, deadline, dial_timeout)
+        if endpoints.ejected:
+            endpoints.recovered(place.endpoint)
+        return connection
     except Unreachable as error:
         endpoints.failed(place.endpoint, str(error))
         exchange.note(place.endpoint, str(error), began)
@@ -136,8 +139,9 @@ def _answer(
         endpoints.failed(place.endpoint, "wedged")
         raise exchange.wedged(error.seconds) from None
     except PipeClosed as error:
+        # The call has left, whatever ``error.sent`` says of a PING or PONG after it.
         pool.lost(connection)
-        if error.sent and not exchange.repeatable:
+        if not exchange.repeatable:
             raise exchange.lost(error.reason) from None
         exchange.note(place.endpoint, error.reason, exchange.sent)
         if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:

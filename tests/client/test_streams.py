@@ -121,6 +121,14 @@ def test_a_stream_is_opened_by_its_first_consumer(caller: Caller, server: EchoSe
         next(caller.stream("t.echo", (1,)))
 
 
+def test_the_clock_of_a_stream_starts_when_it_is_opened(caller: Caller) -> None:
+    """A stream may be made long before it is read."""
+    stream = caller.stream("t.numbers", (30,), options=CallOptions(timeout=5))
+    stream._exchange.began -= 60
+    stream._exchange.first_deadline = stream._exchange.deadline = stream._exchange.began
+    assert list(stream) == list(range(30))
+
+
 def test_idle_bounds_the_wait_between_two_chunks(caller: Caller, server: EchoServer) -> None:
     """The default timeout does not bound an open stream; ``idle`` and ``timeout`` do."""
     for option in (CallOptions(idle=0.1), CallOptions(timeout=0.2)):
