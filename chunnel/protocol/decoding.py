@@ -107,10 +107,10 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
             call_id = control[_ID_STARTS:_ID_ENDS]
             rest = control[_ID_ENDS:]
             fields = {} if rest == NO_FIELDS else _unpack(rest)
-            if type(fields) is not dict:
-                raise Malformed("the fields must be a map")
         if kind is _CALL:
             spoiled = call_id
+        if type(fields) is not dict:
+            raise Malformed("the fields must be a map")
         body = b""
         count = len(frames)
         if count > 1:
@@ -132,8 +132,8 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         ) from error
 
 
-def _head(control: bytes) -> tuple[Kind, Any, Fields]:
-    """Check the array of a control frame and return kind, call id and fields."""
+def _head(control: bytes) -> tuple[Kind, Any, Any]:
+    """Check the array of a control frame and return kind, call id and fields, unchecked."""
     if control[:1] != MAGIC:
         raise Malformed("not a message of Chunnel")
     head = _unpack(control[1:])
@@ -151,8 +151,6 @@ def _head(control: bytes) -> tuple[Kind, Any, Fields]:
             raise Malformed("a call id where none belongs")
     elif type(call_id) is not bytes or len(call_id) != CALL_ID_SIZE:
         raise Malformed(f"a call id must be {CALL_ID_SIZE} bytes")
-    if type(fields) is not dict:
-        raise Malformed("the fields must be a map")
     return Kind(kind), call_id, fields
 
 

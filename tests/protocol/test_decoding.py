@@ -201,6 +201,8 @@ def test_each_fault_has_a_reason_and_ends_the_conversation(frames, reason):
 @pytest.mark.parametrize(
     ("frames", "reason"),
     [
+        ([control(1, 3, ID, [])], "fields must be a map"),
+        ([control(1, 3, ID, None)], "fields must be a map"),
         ([control(1, 3, ID, {})], "name must be a string of at most 255 characters"),
         ([control(1, 3, ID, {"name": "n"})], "ser must be"),
         ([control(1, 3, ID, {"name": b"n", "ser": "s"})], "name must be"),
