@@ -1,0 +1,1 @@
+"""Attacks on a live server that must cost their sender something and nobody else anything."""
