@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chunnel import CallError, remote, remotes
+from chunnel import CallError, ServerBusy, remote, remotes
 
 from ..live import address_of, run, running, until
 from .conftest import serve
@@ -29,13 +29,14 @@ def price():
     return 1
 """
 SLOW = """
-import pathlib, time
+import pathlib, threading
 from chunnel import expose
 
 @expose
-def slow(path):
-    pathlib.Path(path).touch()
-    time.sleep(1)
+def slow(began, go):
+    pathlib.Path(began).touch()
+    while not pathlib.Path(go).exists():
+        threading.Event().wait(0.02)
     return "done"
 """
 
@@ -93,15 +94,19 @@ def test_calls_under_way_are_finished(
 ) -> None:
     """Who was being served when the signal came gets the answer."""
     make_app(tmp_path, SLOW, debug=False)
-    began = tmp_path / "began"
+    began, go = tmp_path / "began", tmp_path / "go"
     options = ("0", "--noreload", "--workers", workers)
     with running(*serve(*options, settings="shop_settings"), env=env) as server:
         economy = connect(address_of(server))
         if workers == "2":
             server.line_with("All 2 workers serve.")
-        pending = economy.shop.slow.submit(str(began))
+        pending = economy.shop.slow.submit(str(began), str(go))
         until(began.exists)
         server.signal(signal.SIGTERM)
+        with pytest.raises((ServerBusy, CallError)):
+            while True:  # until the signal has arrived
+                economy.shop.slow.using(timeout=5)(str(began), str(tmp_path))
+        go.touch()
         assert pending.result() == "done"
         assert server.wait() == 0, server.output
 
