@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chunnel.server import processes
 from chunnel.server.processes import AddressTaken, CannotShare, ChildRole, hold
+
+from ..live import ROOT, Process, until
 
 CHILD = """
     import os, signal, socket, sys
@@ -56,24 +55,18 @@ PARENT = """
 
 
 class Running:
-    """A parent that runs, read line by line."""
+    """A parent that runs."""
 
     def __init__(self, tmp_path: Path):
-        root = str(Path(__file__).resolve().parents[2])
         self.unusable = tmp_path / "unusable"
         child, parent = tmp_path / "child.py", tmp_path / "parent.py"
+        root = str(ROOT)
         child.write_text(textwrap.dedent(CHILD.format(root=root, unusable=str(self.unusable))))
         parent.write_text(textwrap.dedent(PARENT.format(root=root, child=str(child))))
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(parent)], stdout=subprocess.PIPE, text=True
-        )
-        host, _, port = self.line().removeprefix("tcp://").rpartition(":")
+        self.process = Process("-W", "error", str(parent))
+        address = self.process.line_with("tcp://")
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
         self.place = host, int(port)
-
-    def line(self, timeout: float = 20) -> str:
-        assert self.process.stdout is not None
-        assert select.select([self.process.stdout], [], [], timeout)[0], "no line came"
-        return os.fsdecode(_read_line(self.process.stdout.fileno()))
 
     def ask(self) -> tuple[int, int]:
         """Return index and process id of the child that the kernel chose."""
@@ -92,30 +85,6 @@ class Running:
         until(all_found)
         return found
 
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-def _read_line(descriptor: int) -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(descriptor, 1)
-        if not byte:
-            break
-        line += byte
-    return line.rstrip(b"\n")
-
-
-def until(condition: Callable[[], object], timeout: float = 20) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        select.select([], [], [], 0.01)
-
 
 def is_running(pid: int) -> bool:
     try:
@@ -129,10 +98,10 @@ def is_running(pid: int) -> bool:
 def running(tmp_path: Path) -> Iterator[Running]:
     parent = Running(tmp_path)
     try:
-        assert parent.line() == "All 2 workers serve."
+        parent.process.line_with("All 2 workers serve.")
         yield parent
     finally:
-        parent.stop()
+        parent.process.close()
 
 
 def test_children_share_the_address(running: Running) -> None:
@@ -144,7 +113,7 @@ def test_children_share_the_address(running: Running) -> None:
 def test_a_signal_ends_parent_and_children(running: Running, number: signal.Signals) -> None:
     """The parent passes the signal on, waits, and exits with 0."""
     pids = running.pids(2)
-    running.process.send_signal(number)
+    running.process.signal(number)
     assert running.process.wait(20) == 0
     assert not any(map(is_running, pids))
 
@@ -154,7 +123,7 @@ def test_a_killed_child_is_started_again(running: Running) -> None:
     before = running.pids(2)
     victim = min(before)
     os.kill(victim, signal.SIGKILL)
-    assert f"(process {victim}) was ended by SIGKILL; starting it again" in running.line()
+    running.process.line_with(f"(process {victim}) was ended by SIGKILL; starting it again")
     survivors = before - {victim}
     until(lambda: running.ask()[1] not in before)
     assert survivors <= running.pids(2)
@@ -163,8 +132,8 @@ def test_a_killed_child_is_started_again(running: Running) -> None:
 def test_hangup_replaces_every_child(running: Running) -> None:
     """After SIGHUP new processes serve and the old ones are gone."""
     before = running.pids(2)
-    running.process.send_signal(signal.SIGHUP)
-    assert running.line() == "Reloading: starting new workers."
+    running.process.signal(signal.SIGHUP)
+    running.process.line_with("Reloading: starting new workers.")
     until(lambda: not any(map(is_running, before)))
     assert not running.pids(2) & before
 
@@ -173,9 +142,9 @@ def test_a_reload_that_cannot_serve_keeps_the_old_children(running: Running) -> 
     """New code that refuses its settings does not take the service down."""
     before = running.pids(2)
     running.unusable.touch()
-    running.process.send_signal(signal.SIGHUP)
-    assert running.line() == "Reloading: starting new workers."
-    assert running.line() == "The new workers cannot serve; the old ones stay."
+    running.process.signal(signal.SIGHUP)
+    running.process.line_with("Reloading: starting new workers.")
+    running.process.line_with("The new workers cannot serve; the old ones stay.")
     assert running.pids(2) == before
 
 
@@ -186,15 +155,15 @@ def test_a_first_start_that_cannot_serve_ends_the_parent(tmp_path: Path) -> None
     try:
         assert parent.process.wait(20) == 1
     finally:
-        parent.stop()
+        parent.process.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_children_end_with_a_killed_parent(running: Running) -> None:
     """No child stays behind on the address when the parent is killed."""
     pids = running.pids(2)
-    running.process.kill()
-    running.process.wait(10)
+    running.process.process.kill()
+    running.process.process.wait(10)
     until(lambda: not any(map(is_running, pids)))
 
 
