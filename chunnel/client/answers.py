@@ -66,13 +66,16 @@ class Patience:
 
 
 def receive(
-    link: ClientLink, call_id: bytes, deadline: float | None, unresponsive_after: float
+    link: ClientLink,
+    call_id: bytes,
+    deadline: float | None,
+    unresponsive_after: float,
+    now: float,
 ) -> Answer:
-    """Return the next message about a call.
+    """Return the next message about a call. ``now`` may be some moments ago.
 
     Raise Late at ``deadline``, Wedged, PipeClosed or RemoteProtocolError.
     """
-    now = time.monotonic()
     wait = unresponsive_after / 3
     if deadline is not None and deadline - now < wait:
         wait = max(0.0, deadline - now)

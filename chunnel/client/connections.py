@@ -138,6 +138,21 @@ class EndpointPool:
         """Have ``changed`` called, outside the lock, when ``places`` is another list."""
         self._changed = changed
 
+    def take(self, place: Place, now: float) -> Connection | None:
+        """Return a connection to ``place`` that was used a moment ago, or None: then ``borrow``."""
+        try:
+            found = place.idle.pop()
+        except IndexError:
+            return None
+        if (
+            now - found.idle_since < DRAIN_AFTER
+            and found.generation == self.generation
+            and not found.owed
+        ):
+            return found
+        place.idle.append(found)
+        return None
+
     def borrow(self, place: Place, deadline: float | None, dial_timeout: float) -> Connection:
         """Return a connection that is nobody else's, to ``place`` where there is one.
 
@@ -152,11 +167,7 @@ class EndpointPool:
                 if other is None:
                     return self._dialled(dial_timeout)
                 found = other
-            if (
-                found.generation == self.generation
-                and not found.owed
-                and self._clock() - found.idle_since < DRAIN_AFTER
-            ) or self._drained(found):
+            if self._drained(found):
                 return found
 
     def _other(self, deadline: float | None) -> Connection | None:

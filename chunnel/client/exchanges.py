@@ -123,12 +123,12 @@ class Exchange:
 
     # Attempts
 
-    def message(self, place: Place) -> Call:
-        """Return the CALL for an attempt at ``place``, with the time that remains now."""
+    def message(self, place: Place, now: float) -> Call:
+        """Return the CALL for an attempt at ``place``, with the time that remains ``now``."""
         self.call_id = call_id = new_call_id()
         self.endpoint = place.endpoint
         self.instance = place.instance
-        self.sent = now = time.monotonic()
+        self.sent = now
         meta = self.meta
         if self.first_deadline is not None:
             left = self.first_deadline - now

@@ -106,7 +106,7 @@ class Lane:
     def _send_call(self, pending: Pending, line: Line) -> bool:
         """Return False if the call did not leave and is to be started again."""
         exchange = _exchange(pending)
-        message = exchange.message(line.place)
+        message = exchange.message(line.place, time.monotonic())
         try:
             line.link.send(message)
         except PipeClosed as error:

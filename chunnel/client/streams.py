@@ -85,7 +85,13 @@ class PooledFeed:
         pool = connection.place.pool
         exchange = self._exchange
         try:
-            return receive(connection.link, exchange.call_id, deadline, self._unresponsive_after)
+            return receive(
+                connection.link,
+                exchange.call_id,
+                deadline,
+                self._unresponsive_after,
+                time.monotonic(),
+            )
         except Late:
             raise
         except Wedged as error:

@@ -35,12 +35,16 @@ def perform(caller: Caller, endpoints: Endpoints, exchange: Exchange) -> Any:
         place = endpoints.pick(exchange.tried, exchange.options.endpoint)
         if place is None:
             raise exchange.unreachable()
-        connection = _borrow(caller, endpoints, exchange, place)
+        now = exchange.began
+        connection = None if exchange.attempts else place.pool.take(place, now)
         if connection is None:
-            continue
+            connection = _borrow(caller, endpoints, exchange, place)
+            if connection is None:
+                continue
+            now = time.monotonic()
         link = connection.link
         try:
-            link.send(exchange.message(connection.place))
+            link.send(exchange.message(connection.place, now))
         except PipeClosed as error:
             _not_sent(endpoints, exchange, connection, error.reason)
             continue
@@ -50,7 +54,7 @@ def perform(caller: Caller, endpoints: Endpoints, exchange: Exchange) -> Any:
         except BaseException:
             connection.place.pool.close(connection)
             raise
-        answer = _answer(caller, endpoints, exchange, connection)
+        answer = _answer(caller, endpoints, exchange, connection, now)
         if type(answer) is Result:
             connection.place.pool.give_back(connection)
             return caller.serializer.loads(answer.body, answer.blobs, lift=exchange.lift)
@@ -68,9 +72,7 @@ def _borrow(
     """Return a connection, or None if the endpoint is dead and the next one is to be asked."""
     deadline = exchange.first_deadline
     dial_timeout = caller.dial_timeout
-    began = exchange.began
-    if deadline is not None or exchange.attempts:
-        began = time.monotonic()
+    began = time.monotonic()
     if deadline is not None:
         left = deadline - began
         if left <= 0:
@@ -120,17 +122,22 @@ def _refused(endpoints: Endpoints, exchange: Exchange, connection: Connection, b
 
 
 def _answer(
-    caller: Caller, endpoints: Endpoints, exchange: Exchange, connection: Connection
+    caller: Caller, endpoints: Endpoints, exchange: Exchange, connection: Connection, now: float
 ) -> Answer | None:
-    """Return the first message about the call, or None if the call may be made again elsewhere.
+    """Return the next message about the call, or None if the call may be made again elsewhere.
 
     Otherwise raise, with the connection accounted for.
     """
     place = connection.place
     pool = place.pool
-    deadline = exchange.first_deadline
     try:
-        return receive(connection.link, exchange.call_id, deadline, caller.unresponsive_after)
+        return receive(
+            connection.link,
+            exchange.call_id,
+            exchange.first_deadline,
+            caller.unresponsive_after,
+            now,
+        )
     except Late:
         abandon(connection, exchange.call_id)
         raise exchange.timed_out(time.monotonic() - exchange.began, sent=True) from None
@@ -202,7 +209,7 @@ def _assemble(
         except PipeClosed as error:
             pool.lost(connection)
             raise exchange.lost(error.reason) from None
-        following = _answer(caller, endpoints, exchange, connection)
+        following = _answer(caller, endpoints, exchange, connection, time.monotonic())
         if following is None:
             raise exchange.lost("in the middle of a large result")
         answer = following
