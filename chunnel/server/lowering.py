@@ -3,8 +3,8 @@
 Only what is declared leaves: an instance becomes its key and its readable fields, a queryset
 becomes columns of them. A field is named as its attribute (``branch_id`` for the foreign key
 ``branch``), because it holds the key. An instance of a model that is not exposed does not travel at
-all; it is never reduced to something else. Rows of ``values()`` are plain values that the function's
-author chose, of any model.
+all; it is never reduced to something else. Rows of ``values()`` are plain values that the
+function's author chose, of any model.
 """
 
 from __future__ import annotations
