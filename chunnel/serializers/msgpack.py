@@ -27,7 +27,8 @@ from ..exceptions import SerializationError
 from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
 from ..values.columns import pack_column
 from ..values.depth import check_depth
-from ..values.limits import BLOB_SIZE, MAX_DEPTH
+from ..values.hashes import check_hashes
+from ..values.limits import BLOB_SIZE, MAX_COLLISIONS, MAX_DEPTH
 from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
 from .base import Lift, Lower, Packed, Serializer
 from .extensions import BLOB, PACK_SCALAR, UNPACK_SCALAR, blob_index, blob_reference
@@ -46,6 +47,10 @@ _UNCHECKED_SIZE = 4096
 """Bytes of a body that need no look at its lengths in advance. An array that claims one item for
 each byte reserves eight times that, once for each of msgpack's 1,024 levels: 32 MB at this size,
 but gigabytes at a megabyte."""
+
+_UNCHECKED_KEYS = 16_384
+"""Bytes of a body whose dicts need no look at their keys in advance: so many keys as fit cannot
+collide for longer than milliseconds."""
 
 _FEW_ITEMS = 32
 """Items of a list in which a large binary is looked for before packing: ``_has_large_nearby``."""
@@ -85,11 +90,13 @@ class MsgpackSerializer(Serializer):
             if len(body) > _UNCHECKED_SIZE:
                 _check_lengths(body)
             # timestamp=3 gives msgpack's own timestamps, which other senders may use, as datetimes.
+            large = len(body) > _UNCHECKED_KEYS
             value = unpackb(
                 body,
                 strict_map_key=False,
                 ext_hook=reader.on_extension,
-                object_hook=reader.on_map,
+                object_hook=None if large else reader.on_map,
+                object_pairs_hook=reader.on_pairs if large else None,
                 timestamp=3,
             )
             if reader.marks:
@@ -282,6 +289,12 @@ class _Reader:
             raise SerializationError(f"malformed msgpack: there is no extension {code}")
         return unpack(data)
 
+    def on_pairs(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """Make a map whose keys could be too many to be trusted."""
+        if len(pairs) > MAX_COLLISIONS:
+            check_hashes([key for key, _ in pairs])
+        return self.on_map(dict(pairs))
+
     def on_map(self, value: dict[Any, Any]) -> Any:
         if not self.marks or len(value) != 1:
             return value
@@ -297,13 +310,18 @@ class _Reader:
 
 _MARKS: dict[int, _Mark] = {
     TUPLE: _Mark(lambda _reader, content: tuple(content)),
-    SET: _Mark(lambda _reader, content: set(content)),
-    FROZENSET: _Mark(lambda _reader, content: frozenset(content)),
+    SET: _Mark(lambda _reader, content: set(_hashable(content))),
+    FROZENSET: _Mark(lambda _reader, content: frozenset(_hashable(content))),
     OWN: _Mark(lambda reader, content: build_own(content, reader.types)),
     REF: _Mark(lambda reader, content: build_ref(content, reader.lift)),
     ROW: _Mark(lambda reader, content: build_row(content, reader.lift)),
     ROW_SET: _Mark(lambda reader, content: build_row_set(content, reader.lift)),
 }
+
+
+def _hashable(content: list[Any]) -> list[Any]:
+    check_hashes(content)
+    return content
 
 
 def _check_lengths(body: bytes) -> None:

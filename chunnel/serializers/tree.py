@@ -23,6 +23,7 @@ from uuid import UUID
 from ..exceptions import SerializationError
 from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
 from ..values.columns import pack_column
+from ..values.hashes import check_hashes
 from ..values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES
 from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
 from ..values.numbers import (
@@ -243,11 +244,19 @@ class _TreeReader:
 
     def dict(self, pairs: Any, depth: int) -> dict[Any, Any]:
         _check_depth(depth)
-        found = {}
+        keys, values = [], []
         for pair in _list(pairs):
             key, item = _list(pair)
-            found[self.read(key, depth + 1)] = self.read(item, depth + 1)
-        return found
+            keys.append(self.read(key, depth + 1))
+            values.append(self.read(item, depth + 1))
+        check_hashes(keys)
+        return dict(zip(keys, values, strict=True))
+
+    def distinct(self, nodes: Any, depth: int) -> list[Any]:
+        """Return items of which a set is to be made."""
+        items = self.items(nodes, depth)
+        check_hashes(items)
+        return items
 
     def blob(self, index: Any, _depth: int) -> bytes:
         if type(index) is not int or not 0 <= index < len(self.blobs):
@@ -340,8 +349,8 @@ _READ: dict[str, Callable[[_TreeReader, Any, int], Any]] = {
     "$bytes": _read_bytes,
     "$blob": _TreeReader.blob,
     "$tuple": lambda reader, content, depth: tuple(reader.items(content, depth)),
-    "$set": lambda reader, content, depth: set(reader.items(content, depth)),
-    "$frozenset": lambda reader, content, depth: frozenset(reader.items(content, depth)),
+    "$set": lambda reader, content, depth: set(reader.distinct(content, depth)),
+    "$frozenset": lambda reader, content, depth: frozenset(reader.distinct(content, depth)),
     "$dict": _TreeReader.dict,
     "$decimal": lambda _reader, content, _depth: decimal_from_text(content),
     "$datetime": _read_datetime,

@@ -9,6 +9,10 @@ MAX_DEPTH: Final = 100
 recursion (``repr``, ``copy.deepcopy``, a template) stays far from Python's limit of 1,000 frames.
 The content of a project's own type, and a field of a row, is counted anew."""
 
+MAX_COLLISIONS: Final = 1_000
+"""Keys of one dict or set that share their hash with another. So many are compared in milliseconds;
+honest keys share none."""
+
 MAX_INT_BYTES: Final = 1 << 17
 """Bytes of an integer's magnitude: about 315,000 digits, which a multiplication still takes in
 milliseconds. Python's own limit on digits does not apply, because no integer travels as digits
