@@ -29,6 +29,7 @@ from ..values import InstanceRef, TypeTable
 from . import orm
 from .failures import Refusal, failure_for, is_answer
 from .jobs import CoroutineJob, Reply, ServedJob
+from .lines import one_line
 from .lowering import Lowering
 from .outflow import Outflow
 from .streaming import AsyncStreamJob, Flusher, StreamJob
@@ -197,6 +198,9 @@ class Dispatcher:
                     FailureCode.REFUSED,
                     f"The call demands {key[:100]!r}, which this server does not understand.",
                 )
+        remaining = meta.get("remaining")
+        if remaining is not None and type(remaining) is not int:
+            raise Refusal(FailureCode.MALFORMED, "The time that remains is not a whole number.")
         hops = meta.get("hops")
         if hops is None:
             return
@@ -273,8 +277,10 @@ class Dispatcher:
 
     def _line(self, job: ServedJob, outcome: str) -> str:
         elapsed = (time.monotonic() - job.arrived) * 1000
-        caller = f" from {job.served.project}" if job.served.project else ""
-        return f"{job.call.name[:200]} {elapsed:.1f} ms{caller} (call {job.served.id}) {outcome}"
+        project = job.served.project
+        caller = f" from {one_line(project, 60)}" if project else ""
+        name = one_line(job.call.name)
+        return f"{name} {elapsed:.1f} ms{caller} (call {job.served.id}) {one_line(outcome, 1_000)}"
 
     # The innermost handlers, which middleware stands around
 

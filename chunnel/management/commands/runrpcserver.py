@@ -33,6 +33,7 @@ from django.utils import autoreload, timezone
 
 from ... import __version__, conf, signals
 from ...server import processes
+from ...server.lines import one_line
 
 if TYPE_CHECKING:
     from ...context import ServedCall
@@ -251,9 +252,10 @@ class Command(BaseCommand):
         **kwargs: Any,  # noqa: ARG002 - a receiver takes what comes
     ) -> None:
         what = type(exception).__name__ if exception is not None else outcome
-        caller = call.project or call.peer
+        caller = one_line(call.project, 60) or call.peer
         stamp = timezone.localtime().strftime("%d/%b/%Y %X")
-        self._report(f"[{stamp}] {caller} {sender} {what} {elapsed * 1000:.1f} ms {call.id}")
+        name = one_line(sender)
+        self._report(f"[{stamp}] {caller} {name} {what} {elapsed * 1000:.1f} ms {call.id}")
 
     def _refuse(self, message: str) -> NoReturn:
         self.stderr.write(f"{message[:1].upper()}{message[1:].rstrip('.')}.")
