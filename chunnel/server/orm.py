@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from ..registry import Entry, ExposedModel, Registry
 
 BATCH = 1_000  # rows of one chunk, and of the largest result that comes as one
+MOST_REFERENCES = (
+    1_000  # to one model in one call: each is a parameter of the query that loads them
+)
+LARGEST_KEY = 2**63  # what no integer field of any database holds; some drivers fail over it
 
 _CONNECTORS = {"and": Q.AND, "or": Q.OR, "xor": Q.XOR}
 _SCALARS = (bool, int, float, str, bytes, complex, type(None), tuple, frozenset)
@@ -249,7 +253,13 @@ class _References:
 
     def collect(self, value: Any) -> None:
         if isinstance(value, InstanceRef):
-            self._wanted[value.model].append(value.pk)
+            wanted = self._wanted[value.model]
+            wanted.append(value.pk)
+            if len(wanted) > MOST_REFERENCES:
+                raise Refusal(
+                    FailureCode.REFUSED,
+                    f"One call takes at most {MOST_REFERENCES} instances of {value.model[:200]!r}.",
+                )
         elif isinstance(value, dict):
             self._collect_all(value.keys())
             self._collect_all(value.values())
@@ -310,7 +320,7 @@ class _References:
         exposed = self._exposed(ref.model)
         try:
             return self._loaded[ref.model][_key(exposed, ref.pk)]
-        except (KeyError, TypeError, ValueError, ValidationError):
+        except (KeyError, *_NO_KEY):
             raise _missing(exposed, ref) from None
 
     def _load(self, name: str, pks: list[Any]) -> dict[Any, Model]:
@@ -319,7 +329,7 @@ class _References:
         for pk in pks:
             try:
                 keys.add(_key(exposed, pk))
-            except (TypeError, ValueError, ValidationError):
+            except _NO_KEY:
                 raise _missing(exposed, InstanceRef(name, pk)) from None
         queryset = exposed.get_queryset(self._served).filter(Q(("pk__in", list(keys))))
         return {instance.pk: instance for instance in queryset}
@@ -331,17 +341,34 @@ class _References:
         return found
 
 
+_NO_KEY = (TypeError, ValueError, ArithmeticError, ValidationError)
+"""What a field raises for a value that cannot be its own."""
+
+
 def _key(exposed: ExposedModel, pk: Any) -> Any:
     """Return a key as the model's own type; raise what Django raises for one that cannot be."""
     if pk is None:
         raise ValueError("an instance without a key was never saved")
     key = exposed.model._meta.pk.to_python(pk)
     hash(key)
+    if isinstance(key, int) and not -LARGEST_KEY <= key < LARGEST_KEY:
+        raise ValueError("no key is that large")
     return key
 
 
 def _missing(exposed: ExposedModel, ref: InstanceRef) -> Exception:
     error: Exception = exposed.model.DoesNotExist(  # type: ignore[attr-defined]
-        f"{exposed.name} with the key {str(ref.pk)[:100]!r} does not exist."
+        f"{exposed.name} with the key {_shown(ref.pk)!r} does not exist."
     )
     return error
+
+
+def _shown(key: Any) -> str:
+    """Return a key for people; anything may have come in its place."""
+    if isinstance(key, str):
+        return key[:100]
+    if isinstance(key, int) and key.bit_length() > 64:
+        return f"an integer of {key.bit_length()} bits"
+    if isinstance(key, list | tuple | dict | set | frozenset):
+        return f"a {type(key).__name__}"
+    return str(key)[:100]
