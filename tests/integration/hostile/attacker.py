@@ -30,6 +30,7 @@ from chunnel.protocol.messages import (
 from chunnel.serializers import load
 
 PATIENCE = 20.0  # seconds
+SECRET = "hunter2"  # in every row of the victim, and never in an answer
 GENEROUS = Limits(max_message=2**26)
 PLENTY = [10_000, 2**24]
 HELLO, WELCOME, CALL, RESULT, FAILURE, CHUNK, END, CREDIT, CANCEL, PING, PONG, BUSY, GOAWAY = range(
@@ -97,6 +98,7 @@ class Attacker:
     def call(
         self,
         name: Any,
+        /,
         *args: Any,
         _body: bytes | None = None,
         _ser: Any = "msgpack",
@@ -127,13 +129,13 @@ class Attacker:
                 return message
         raise AssertionError("the call never ended")
 
-    def failure(self, name: Any, *args: Any, **options: Any) -> Failed:
+    def failure(self, name: Any, /, *args: Any, **options: Any) -> Failed:
         """Call, and return how it failed."""
         ending = self.ending(self.call(name, *args, **options))
         assert isinstance(ending, Failure), ending
         return Failed(ending, options.get("_ser", "msgpack"))
 
-    def result(self, name: Any, *args: Any, **options: Any) -> Any:
+    def result(self, name: Any, /, *args: Any, **options: Any) -> Any:
         """Call, and return the value."""
         ending = self.ending(self.call(name, *args, **options))
         assert isinstance(ending, Result), ending

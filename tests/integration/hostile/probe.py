@@ -10,8 +10,8 @@ import time
 
 from chunnel import expose
 from tests.apps.bank.models import Account, Branch
+from tests.integration.hostile.attacker import SECRET
 
-SECRET = "hunter2"
 _lock = threading.Lock()
 _state = {"open": 0, "yielded": 0}
 
