@@ -56,6 +56,7 @@ from .parts import (
     ABOUT_ALL,
     FROZEN_KINDS,
     HEADS,
+    INLINE_HEADS,
     MAGIC,
     NO_FIELDS,
     WITH_BODY,
@@ -86,7 +87,11 @@ _ID_STARTS: Final = len(HEADS[Kind.CALL])
 _ID_ENDS: Final = _ID_STARTS + CALL_ID_SIZE
 
 _PLAIN_HEADS: Final = {head: kind for kind, head in HEADS.items() if kind not in ABOUT_ALL}
+_INLINE_HEADS: Final = {head: kind for kind, head in INLINE_HEADS.items()}
 """The heads of messages about a call in msgpack's shortest form, which needs no further check."""
+
+_PAIR: Final = b"\x92"
+"""What makes a list of the two values behind it."""
 
 
 def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
@@ -98,21 +103,33 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
     if size > MAX_CONTROL:
         raise RemoteProtocolError(f"a control frame of {size} bytes")
     spoiled: CallId | None = None
+    inline: bytes | None = None
     try:
-        plain = _PLAIN_HEADS.get(control[:_ID_STARTS])
-        if plain is None:
-            kind, call_id, fields = _head(control)
-        else:
-            kind = plain
+        head = control[:_ID_STARTS]
+        if head in _INLINE_HEADS:
+            kind = _INLINE_HEADS[head]
+            call_id = control[_ID_STARTS:_ID_ENDS]
+            fields, inline = _unpack(_PAIR + control[_ID_ENDS:])
+            if type(inline) is not bytes:
+                raise Malformed("the body must be a binary")
+        elif head in _PLAIN_HEADS:
+            kind = _PLAIN_HEADS[head]
             call_id = control[_ID_STARTS:_ID_ENDS]
             rest = control[_ID_ENDS:]
             fields = {} if rest == NO_FIELDS else _unpack(rest)
+        else:
+            kind, call_id, fields, inline = _parts(control)
         if kind is _CALL:
             spoiled = call_id
         if type(fields) is not dict:
             raise Malformed("the fields must be a map")
-        body = b""
         count = len(frames)
+        if inline is None:
+            body = b""
+        elif count > 1 or "blobs" in fields:
+            raise Malformed("a body in the control frame and frames behind it")
+        else:
+            body = inline
         if count > 1:
             if count > MAX_FRAMES or kind not in WITH_BODY:
                 raise Malformed(f"too many frames ({count})")
@@ -132,14 +149,14 @@ def decode(frames: Sequence[bytes], limits: Limits = DEFAULT_LIMITS) -> Message:
         ) from error
 
 
-def _head(control: bytes) -> tuple[Kind, Any, Any]:
-    """Check the array of a control frame and return kind, call id and fields, unchecked."""
+def _parts(control: bytes) -> tuple[Kind, Any, Any, bytes | None]:
+    """Check the array of a control frame; return kind, call id, fields (unchecked) and body."""
     if control[:1] != MAGIC:
         raise Malformed("not a message of Chunnel")
-    head = _unpack(control[1:])
-    if type(head) is not list or len(head) != 4:
-        raise Malformed("a control frame must be a list of four")
-    version, kind, call_id, fields = head
+    parts = _unpack(control[1:])
+    if type(parts) is not list or not 4 <= len(parts) <= 5:
+        raise Malformed("a control frame must be a list of four or five")
+    version, kind, call_id, fields = parts[:4]
     if type(kind) is not int or kind not in _DECODERS:
         raise Malformed(f"unknown kind {kind!r:.40}")
     if type(version) is not int or (
@@ -151,7 +168,13 @@ def _head(control: bytes) -> tuple[Kind, Any, Any]:
             raise Malformed("a call id where none belongs")
     elif type(call_id) is not bytes or len(call_id) != CALL_ID_SIZE:
         raise Malformed(f"a call id must be {CALL_ID_SIZE} bytes")
-    return Kind(kind), call_id, fields
+    if len(parts) == 4:
+        return Kind(kind), call_id, fields, None
+    if kind not in WITH_BODY:
+        raise Malformed("a body where none belongs")
+    if type(parts[4]) is not bytes:
+        raise Malformed("the body must be a binary")
+    return Kind(kind), call_id, fields, parts[4]
 
 
 def _blobs(fields: Fields, frames: Sequence[bytes]) -> tuple[bytes, ...]:

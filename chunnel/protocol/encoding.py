@@ -15,6 +15,7 @@ from . import parts
 from .errors import LocalProtocolError
 from .limits import (
     CALL_ID_SIZE,
+    INLINE_BODY,
     MAX_BLOBS,
     MAX_CONTROL,
     MAX_SERIALIZERS,
@@ -43,9 +44,9 @@ from .messages import (
     Result,
     Welcome,
 )
-from .parts import HEADS, NO_FIELDS, Fields, Malformed
+from .parts import HEADS, INLINE_HEADS, NO_FIELDS, Fields, Malformed
 
-_RESULT_HEAD: Final = HEADS[Kind.RESULT]
+_INLINE_RESULT: Final = INLINE_HEADS[Kind.RESULT]
 
 
 def encode(message: Message) -> Frames:
@@ -72,8 +73,21 @@ def _about_call(
         fields["blobs"] = [len(blob) for blob in blobs]
         joined = blobs[0] if len(blobs) == 1 else b"".join(blobs)
         return [HEADS[kind] + call_id + packb(fields), body, joined]
-    control = HEADS[kind] + call_id + (packb(fields) if fields else NO_FIELDS)
-    return [control, body] if body else [control]
+    packed = packb(fields) if fields else NO_FIELDS
+    if not body:
+        return [HEADS[kind] + call_id + packed]
+    size = len(body)
+    if size <= INLINE_BODY and len(packed) < _ROOM_BESIDE_BODY:
+        return [INLINE_HEADS[kind] + call_id + packed + _binary(size) + body]
+    return [HEADS[kind] + call_id + packed, body]
+
+
+_ROOM_BESIDE_BODY: Final = MAX_CONTROL - INLINE_BODY - 64
+
+
+def _binary(size: int) -> bytes:
+    """Return what msgpack puts before so many bytes, at most 65,535 of them."""
+    return bytes((0xC4, size)) if size < 256 else b"\xc5" + size.to_bytes(2, "big")
 
 
 def _about_all(kind: Kind, fields: Fields) -> Frames:
@@ -150,8 +164,9 @@ def _call(call: Call) -> Frames:
 def _result(result: Result) -> Frames:
     call_id, body, blobs, meta = result
     if not meta and not blobs and type(call_id) is bytes and len(call_id) == CALL_ID_SIZE:
-        control = _RESULT_HEAD + call_id + NO_FIELDS  # most answers are as plain as this
-        return [control, body] if body else [control]
+        size = len(body)
+        if 0 < size <= INLINE_BODY:  # most answers are as plain as this
+            return [_INLINE_RESULT + call_id + NO_FIELDS + _binary(size) + body]
     return _about_call(Kind.RESULT, call_id, _with_meta({}, meta), body, blobs)
 
 

@@ -24,6 +24,10 @@ MAX_FRAMES: Final = 3
 MAX_CONTROL: Final = 65_536
 """Bytes of the control frame. Names, prose and metadata need a hundredth; it is parsed unasked."""
 
+INLINE_BODY: Final = 4_096
+"""Bytes of a body that we put into the control frame. A frame of its own costs either side more
+than copying so little, above all where threads compete for the interpreter at each step."""
+
 MAX_DEPTH: Final = 8
 """Levels of containers in metadata, itself included. Trace contexts and hop lists need two."""
 

@@ -26,24 +26,29 @@ ABOUT_ALL: Final = frozenset({Kind.HELLO, Kind.WELCOME, Kind.PING, Kind.PONG, Ki
 """Kinds about the conversation as a whole, which bear no call id."""
 
 WITH_BODY: Final = frozenset({Kind.CALL, Kind.RESULT, Kind.FAILURE, Kind.CHUNK})
-"""Kinds that may have a second frame."""
+"""Kinds that may have a body."""
 
 FROZEN_KINDS: Final = frozenset({Kind.HELLO, Kind.GOAWAY})
 """Kinds whose layout is the same in all versions."""
 
-HEADS: Final[Mapping[Kind, bytes]] = {
-    kind: bytes(
+
+def _head(kind: Kind, parts: int) -> bytes:
+    return bytes(
         (
             *MAGIC,
-            0x94,  # a list of four: version, kind, call id, fields
+            0x90 + parts,  # a list of so many: version, kind, call id, fields, perhaps body
             FROZEN if kind in FROZEN_KINDS else VERSIONS[-1],
             kind,
             *((0xC0,) if kind in ABOUT_ALL else (0xC4, CALL_ID_SIZE)),  # nil, or so many bytes
         )
     )
-    for kind in Kind
-}
+
+
+HEADS: Final[Mapping[Kind, bytes]] = {kind: _head(kind, 4) for kind in Kind}
 """What precedes the call id, or the fields where there is none, in msgpack's shortest form."""
+
+INLINE_HEADS: Final[Mapping[Kind, bytes]] = {kind: _head(kind, 5) for kind in WITH_BODY}
+"""The same where the body follows the fields."""
 
 NO_FIELDS: Final = b"\x80"
 """An empty map."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chunnel.protocol.codec import decode, encode
 from chunnel.protocol.errors import RemoteProtocolError
-from chunnel.protocol.limits import MAX_CONTROL, MIN_MESSAGE, Limits
+from chunnel.protocol.limits import INLINE_BODY, MAX_CONTROL, MIN_MESSAGE, Limits
 from chunnel.protocol.messages import (
     Call,
     Chunk,
@@ -57,12 +57,23 @@ def test_every_message_survives_the_wire(message):
 def test_the_plain_head_is_only_a_shorter_way(message):
     """Another encoder's longer forms of the same array mean the same."""
     first, *rest = encode(message)
-    version, kind, call_id, fields = msgpack.unpackb(first[1:])
+    version, kind, call_id, fields, *body = msgpack.unpackb(first[1:])
     long_id = b"\xc0" if call_id is None else b"\xc5\x00\x08" + call_id
-    longer = (
-        b"\xc1\xdc\x00\x04" + bytes([0xCC, version, 0xCC, kind]) + long_id + msgpack.packb(fields)
-    )
+    longer = bytes([0xCC, version, 0xCC, kind]) + long_id + msgpack.packb(fields)
+    for part in body:
+        longer += b"\xc6" + len(part).to_bytes(4, "big") + part
+    longer = b"\xc1\xdc\x00" + bytes([4 + len(body)]) + longer
     assert decode([longer, *rest]) == message
+
+
+@given(messages)
+def test_a_body_in_the_control_frame_or_behind_it_means_the_same(message):
+    """Where a short body stands is the sender's choice."""
+    frames = encode(message)
+    if len(frames) == 1:
+        version, kind, call_id, fields, *body = msgpack.unpackb(frames[0][1:])
+        frames = [control(version, kind, call_id, fields), *body]
+    assert decode(frames) == message
 
 
 @given(st.lists(st.binary(max_size=80), max_size=5))
@@ -126,9 +137,17 @@ def test_a_truncated_or_altered_message_raises_nothing_else(message, data):
         ([b"\xc1" + b"\x91" * 70_000], "control frame of 70001 bytes"),
         ([b"\xc1" + b"\x91" * 2_000 + b"\x00"], "not in msgpack"),
         ([b"\xc1" + b"\xdd\x00\x00\x04\x01"], "not in msgpack"),
-        ([control(1, 10, None)], "list of four"),
-        ([control(1, 10, None, {}, {})], "list of four"),
-        ([b"\xc1" + msgpack.packb({})], "list of four"),
+        ([control(1, 10, None)], "list of four or five"),
+        ([control(1, 4, ID, {}, b"", b"")], "list of four or five"),
+        ([b"\xc1" + msgpack.packb({})], "list of four or five"),
+        ([control(1, 10, None, {"token": b""}, b"x")], "a body where none belongs"),
+        ([control(1, 4, ID, {}, None)], "the body must be a binary"),
+        ([control(1, 4, ID, {}, "x")], "the body must be a binary"),
+        ([b"\xc1\xdc\x00\x05" + control(1, 4, ID, {}, 3)[2:]], "the body must be a binary"),
+        ([control(1, 4, ID, {}, b"x"), b"y"], "frames behind it"),
+        ([control(1, 4, ID, {}, b"x"), b""], "frames behind it"),
+        ([control(1, 4, ID, {"blobs": [1]}, b"x")], "frames behind it"),
+        ([control(1, 4, ID, {})[:1] + b"\x95" + control(1, 4, ID, {})[2:]], "not in msgpack"),
         ([control(2, 10, None, {"token": b""})], "unknown version 2"),
         ([control(True, 10, None, {"token": b""})], "unknown version True"),
         ([control(0, 10, None, {"token": b""})], "unknown version 0"),
@@ -238,7 +257,7 @@ def test_a_hello_from_the_future_is_read():
 
 def test_limits_are_inclusive():
     """A message of exactly the limit is accepted, one byte more is not."""
-    first = encode(Result(ID, b"x"))[0]
+    first = control(1, 4, ID, {})
     assert decode([first, b"x" * (MIN_MESSAGE - len(first))], SMALL)
     assert "are accepted" in failing(first, b"x" * (MIN_MESSAGE - len(first) + 1)).reason
     padding = MAX_CONTROL - len(control(1, 10, None, {"token": b"", "pad": b"x" * 300})) + 300
@@ -250,6 +269,8 @@ def test_limits_are_inclusive():
 def test_bytes_are_not_copied():
     """The body, and a blob that is alone, are the frames themselves."""
     body, blob = b"b" * 500, b"x" * 500
+    large = b"b" * (INLINE_BODY + 1)
+    assert decode(encode(Result(ID, large))).body is large
     frames = encode(Call(ID, "n", "s", body, (blob,)))
     call = decode(frames)
     assert call.body is body

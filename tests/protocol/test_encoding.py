@@ -7,7 +7,7 @@ import pytest
 
 from chunnel.protocol.codec import decode, encode
 from chunnel.protocol.errors import LocalProtocolError
-from chunnel.protocol.limits import MAX_BLOBS, MAX_TEXT
+from chunnel.protocol.limits import INLINE_BODY, MAX_BLOBS, MAX_CONTROL, MAX_TEXT
 from chunnel.protocol.messages import (
     Busy,
     Call,
@@ -88,8 +88,26 @@ def test_bodies_and_blobs_are_frames_of_their_own():
     control, second, third = encode(Chunk(ID, 1, b"", (b"ab", b"", b"c")))
     assert (second, third) == (b"", b"abc")
     assert msgpack.unpackb(control[1:])[3] == {"items": 1, "blobs": [2, 0, 1]}
-    assert encode(Result(ID, body))[1:] == [body]
     assert len(encode(Result(ID, b""))) == 1
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, INLINE_BODY])
+@pytest.mark.parametrize("make", [Result, lambda call_id, body: Chunk(call_id, 1, body)])
+def test_a_short_body_stands_in_the_control_frame(size, make):
+    """One frame is cheaper than two; a longer body is not copied."""
+    message = make(ID, b"x" * size)
+    (control,) = encode(message)
+    assert msgpack.unpackb(control[1:])[4] == message.body
+    long = make(ID, b"x" * (INLINE_BODY + 1))
+    assert encode(long)[1] is long.body
+
+
+def test_a_short_body_gives_way_to_large_fields():
+    """The control frame has its limit, whatever stands in it."""
+    meta = {"pad": "x" * (MAX_CONTROL - INLINE_BODY)}
+    control, body = encode(Result(ID, b"x" * INLINE_BODY, (), meta))
+    assert len(control) <= MAX_CONTROL
+    assert len(body) == INLINE_BODY
 
 
 @pytest.mark.parametrize(

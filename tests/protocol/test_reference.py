@@ -44,9 +44,8 @@ def test_nothing_else_is_in_the_generated_directory_and_all_of_it_is_used():
 
 def test_the_example_of_frames_is_what_is_sent():
     """The bytes of the page, decoded and encoded again."""
-    block = re.search(r"\n   c1 94 .*?\n\n", PAGE, re.DOTALL).group()
-    *control, body = block.strip().splitlines()
-    frames = [bytes.fromhex("".join(control)), bytes.fromhex(body)]
+    block = re.search(r"\n   c1 95 .*?\n\n", PAGE, re.DOTALL).group()
+    frames = [bytes.fromhex("".join(block.split()))]
     message = Call(
         bytes(range(1, 9)), "money.balance", "msgpack", b"\x92\x91\x2a\x80", (), Credit(10, 1000)
     )
