@@ -98,8 +98,8 @@ class ServerBusy(RemoteError):
 class UpstreamFailure(RemoteError):
     """The remote project's own call to a third project failed on the way.
 
-    It is never a verdict on the endpoint that answered, which is healthy. ``chain`` names the projects
-    on the way, the one we called first.
+    It is never a verdict on the endpoint that answered, which is healthy. ``chain`` names the
+    projects on the way, the one we called first.
     """
 
     chain: tuple[str, ...] = ()

@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 # Threads that belong to the process and not to a test: they are made once and stay.
-_PROCESS_THREADS = ("ThreadPoolExecutor", "asyncio_", "pytest_timeout", "chunnel-client", "chunnel calls")
+_PROCESS_THREADS = (
+    "ThreadPoolExecutor",
+    "asyncio_",
+    "pytest_timeout",
+    "chunnel-client",
+    "chunnel calls",
+)
 _SETTLE = 5.0  # seconds; what a test closed may take this long to be gone
 
 
