@@ -104,7 +104,7 @@ def documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
                 ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(reason))),
             ):
-                yield name, reason.replace("**", "\\*\\*")
+                yield name, " ".join(reason.split()).replace("**", "\\*\\*")
 
 
 def value(constant: object) -> str:
