@@ -33,8 +33,8 @@ from .addresses import TcpAddress, ipc_path, resolve
 from .options import ZmqOptions
 from .waiting import Bell, patched, waiter_for
 
-# Seconds. Long enough for the answers of a busy server, since what follows a wait that was too brief
-# costs several more turns at the interpreter lock; short enough that a break is noticed in no time.
+# Seconds. Long enough for the answers of a busy server, since what follows a wait that was too
+# brief costs several more turns at the interpreter lock; short enough to notice a break in no time.
 BRIEF = 0.02
 
 # A message of more frames is cut after this many, so that the codec refuses it.
