@@ -37,6 +37,11 @@ from .waiting import native_rlock, patched, waiter_for
 # Milliseconds that answers already sent may take to leave after close.
 LINGER = 1000
 
+# Messages kept for a peer that takes none, which may have granted credit all the same. Chunks of a
+# stream have 64 KiB, so this is what one such peer can cost; twice the calls that it can have open,
+# so that a network which halts for a moment drops nobody.
+MAX_UNSENT = 2048
+
 # Seconds after which a peer that left is noticed at the latest.
 LOOK = 1.0
 
@@ -59,7 +64,8 @@ class ZmqListener(Listener):
         router.linger = LINGER
         router.router_mandatory = 1
         router.maxmsgsize = options.max_frame
-        router.set_hwm(options.high_water_mark)
+        router.rcvhwm = options.high_water_mark
+        router.sndhwm = min(options.high_water_mark, MAX_UNSENT)
         router.heartbeat_ivl = int(options.heartbeat_interval * 1000)
         router.heartbeat_timeout = int(options.heartbeat_timeout * 1000)
         router.backlog = options.backlog
