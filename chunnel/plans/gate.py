@@ -90,7 +90,7 @@ class Rules:
     def check(self, plan: Plan, op: str) -> None:
         """Return if the plan is allowed; raise QueryRefused that names what is not."""
         if op not in OPERATIONS:
-            raise QueryRefused(f"{self.model}: no operation is named {op!r}.")
+            raise QueryRefused(f"{self.model}: no operation is named {self._quoted(op)}.")
         self.check_steps(plan)
 
     def check_steps(self, plan: Plan) -> None:
@@ -111,6 +111,9 @@ class Rules:
                 self._check_step(step)
 
     def _check_step(self, step: Step) -> None:
+        names = getattr(step, "names", ())
+        if len(names) > self.limits.query_names:
+            self._over("a step names more fields", self.limits.query_names, "QUERY_NAMES")
         if isinstance(step, OrderBy):
             self._check_order(step.names)
         elif isinstance(step, Values | ValuesList):

@@ -31,6 +31,10 @@ class QueryLimits:
     """Digits of a number before or after the point. A Decimal of a few bytes can stand for a
     million digits, which the database or Django would write out."""
 
+    query_names: int = 200
+    """Names in one order_by, values or values_list. They may repeat, and Django compares each with
+    all before it."""
+
     query_path: int = 200
     """Characters of one field path, so that an error message that quotes it stays short."""
 

@@ -272,6 +272,10 @@ class TestLimits:
         with pytest.raises(QueryRefused, match="QUERY_STEPS"):
             RULES.check(plan, "rows")
 
+    def test_names(self) -> None:
+        for step in (OrderBy, Values, ValuesList):
+            assert "(QUERY_NAMES)" in refusal(step(("uid",) * 201))
+
     def test_numbers_that_are_none(self) -> None:
         for value in ("NaN", "Infinity", "sNaN"):
             assert "not a number" in refusal(Filter(Leaf("uid", Decimal(value))))
