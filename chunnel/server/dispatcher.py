@@ -27,7 +27,7 @@ from ..schema import Schema, schema_to_wire
 from ..serializers import Serializer, load
 from ..values import InstanceRef, TypeTable
 from . import orm
-from .failures import Refusal, failure_for, is_answer
+from .failures import Refusal, failure_for, is_answer, is_plans_fault
 from .jobs import CoroutineJob, Reply, ServedJob
 from .lines import one_line
 from .lowering import Lowering
@@ -43,6 +43,7 @@ logger = logging.getLogger("chunnel.server.calls")
 BUILTIN_LABEL = "chunnel"
 
 _KNOWN_FLAGS: frozenset[str] = frozenset()  # metadata keys with "!" that this server understands
+_OF_PLANS = frozenset({"query", "manager"})  # kinds of entries whose first argument is a plan
 _JOBS: dict[str, type[ServedJob]] = {
     "call": ServedJob,
     "stream": StreamJob,
@@ -271,6 +272,11 @@ class Dispatcher:
             logger.log(level, "%s", self._line(job, f"{error.code.name}: {error}"))
         elif is_answer(error, self.registry):
             logger.info("%s", self._line(job, f"raised {type(error).__qualname__}"))
+        elif job.entry is not None and job.entry.kind in _OF_PLANS and is_plans_fault(error):
+            text = self._line(job, f"raised {type(error).__qualname__}: {error}")
+            logger.warning(
+                "%s", text, exc_info=error if logger.isEnabledFor(logging.DEBUG) else None
+            )
         else:
             text = self._line(job, f"raised {type(error).__qualname__}")
             logger.error("%s", text, exc_info=error)

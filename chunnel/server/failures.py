@@ -20,7 +20,9 @@ import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.apps import apps
+from django.core.exceptions import FieldError, PermissionDenied, ValidationError
+from django.db import DataError
 
 from .. import exceptions
 from ..exceptions import CallError, RemoteError, SerializationError
@@ -50,6 +52,9 @@ _PLAIN = (
     datetime.timedelta,
     uuid.UUID,
 )
+
+
+_UNFIT = (TypeError, ValueError, ArithmeticError, FieldError, ValidationError, DataError)
 
 
 class Refusal(Exception):
@@ -103,6 +108,20 @@ def failure_for(
 def is_answer(error: BaseException, registry: Registry) -> bool:
     """Tell an exception that is part of what is exposed from one that somebody should look at."""
     return bool(registry.exception_names(type(error)))
+
+
+def is_plans_fault(error: BaseException) -> bool:
+    """Tell an error that Django raised over a plan from one that code of an app had part in.
+
+    A value may not fit its field, or a step what came before it. That is the caller's to know.
+    """
+    if not isinstance(error, _UNFIT):
+        return False
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        app = apps.get_containing_app_config(frame.f_globals.get("__name__", ""))
+        if app is not None and app.name != "chunnel" and not app.name.startswith("django."):
+            return False
+    return True
 
 
 def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str, dict[str, Any]]:
