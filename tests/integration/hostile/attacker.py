@@ -58,11 +58,14 @@ def arguments(*args: Any, **kwargs: Any) -> bytes:
 class Attacker:
     """One connection. ``say`` sends frames as they are; ``hear`` returns the next message."""
 
-    def __init__(self, address: str, *, greet: bool = True):
+    def __init__(self, address: str, *, greet: bool = True, takes: int = 0):
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
         self.socket.set(zmq.RECONNECT_IVL, -1)
+        self.socket.set(
+            zmq.RCVHWM, takes
+        )  # messages that are taken off the wire before they are read
         self.socket.connect(address)
         if greet:
             self.greet()

@@ -90,6 +90,12 @@ def hold(path: str) -> str:
     return "held"
 
 
+@expose(blocking=True)
+def touch(path: str) -> None:
+    """Make the file, as proof of having been called."""
+    pathlib.Path(path).touch()
+
+
 class _Breach(Exception):
     """Not exposed: its name is private."""
 
@@ -99,9 +105,3 @@ def breach() -> None:
     """Raise what nobody registered, with a secret in its message."""
     password = SECRET
     raise _Breach(f"the password is {password}")
-
-
-@expose
-def runtime_breach() -> None:
-    """Raise a built-in exception, whose message is not shown either? It is: it is in the table."""
-    raise RuntimeError("public")
