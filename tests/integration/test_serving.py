@@ -275,6 +275,52 @@ def test_changed_code_is_loaded_in_development(
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_broken_code_is_waited_out_in_development(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """The traceback is shown, also of a file that is new; once it is mended the server is back."""
+    module = make_app(tmp_path, PRICE)
+    options = (str(free_port()),)
+    with running(*serve(*options, settings="shop_settings", dev=False), env=env) as server:
+        economy = connect(address_of(server))
+        assert economy.shop.price() == 1
+        (tmp_path / "shop" / "added.py").write_text("this is no Python")
+        module.write_text("from . import added\n" + PRICE.replace("return 1", "return 1 + 1"))
+        server.line_with("SyntaxError: invalid syntax")
+        server.line_with("The server ended; it is started again when code changes.")
+        (tmp_path / "shop" / "added.py").write_text("# this is Python\n")
+
+        def is_new() -> bool:
+            try:
+                return bool(economy.shop.price() == 2)
+            except CallError:  # it restarts
+                return False
+
+        until(is_new)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.output
+
+
+def test_a_server_that_waits_for_code_can_be_ended(env: dict[str, str], tmp_path: Path) -> None:
+    module = make_app(tmp_path, PRICE)
+    with running(*serve("0", settings="shop_settings", dev=False), env=env) as server:
+        address_of(server)
+        module.write_text("1 / 0")
+        server.line_with("ZeroDivisionError")
+        server.line_with("The server ended; it is started again when code changes.")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0, server.output
+
+
+def test_an_address_in_use_ends_autoreload(env: dict[str, str], tmp_path: Path) -> None:
+    """No change of code would mend it."""
+    make_app(tmp_path, PRICE)
+    with taken_port() as port:
+        ended = run(*serve(str(port), settings="shop_settings", dev=False), env=env)
+    assert ended.returncode == 1
+    assert "in use" in ended.stderr.splitlines()[-1]
+
+
 def test_greenlets_serve(env: dict[str, str], connect: Callable[[str], Any]) -> None:
     """The command patches itself before Django is loaded; many calls wait at once."""
     pytest.importorskip("gevent")

@@ -16,7 +16,6 @@ from __future__ import annotations
 import _thread
 import os
 import signal
-import subprocess
 import sys
 import threading
 from argparse import ArgumentParser
@@ -34,6 +33,7 @@ from django.utils import autoreload, timezone
 from ... import __version__, conf, signals
 from ...server import processes
 from ...server.lines import one_line
+from ..reloading import has_terminal, watch_over_reloads
 
 if TYPE_CHECKING:
     from ...context import ServedCall
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ...server.worker import Worker
 
 DEFAULT_GRACE = 10.0  # seconds that calls under way have to end; OPTIONS["grace"]
-RELOAD_EXIT_CODE = 3  # of Django's autoreloader
 
 
 class Command(BaseCommand):
@@ -109,7 +108,7 @@ class Command(BaseCommand):
             self.stderr.write(str(error))
             sys.exit(processes.EXIT_UNUSABLE)
         reload = threading.Event()
-        hangup_reloads = not _has_terminal()
+        hangup_reloads = not has_terminal()
 
         def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
             if number == signal.SIGHUP and hangup_reloads:
@@ -135,7 +134,7 @@ class Command(BaseCommand):
         if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
             if settings.workers > 1:
                 self._report("Autoreload serves with one worker; --noreload starts all of them.")
-            sys.exit(_watch_over_reloads())
+            sys.exit(watch_over_reloads(self._report))
         self._patch(settings)
         settings = replace(settings, workers=1)
         serving: list[Worker] = []
@@ -148,7 +147,8 @@ class Command(BaseCommand):
                 worker = open_worker(settings, reuse_port=False)
             except CannotServe as error:
                 self.stderr.write(str(error))
-                os._exit(1)  # as runserver does: this thread cannot end the process otherwise
+                # As runserver does: this thread cannot end the process otherwise.
+                os._exit(processes.EXIT_UNUSABLE)
             serving.append(worker)
             self._announce(settings, worker.endpoints)
             self._print_calls()
@@ -194,10 +194,6 @@ class Command(BaseCommand):
         """Return if this process is fit for the pool, else replace it by one that is."""
         if settings.pool != "gevent":
             return
-        if find_spec("gevent") is None:
-            raise CommandError(
-                "The pool gevent needs gevent, which is not installed: pip install chunnel[gevent]"
-            )
         from gevent.monkey import is_module_patched
 
         if not is_module_patched("socket"):
@@ -279,6 +275,10 @@ def read_settings(options: dict[str, Any]) -> conf.ServerSettings:
     pool = options["pool"] or settings.pool
     if options["pool"] and "." not in pool and pool not in {"threads", "gevent"}:
         raise CommandError(f"There is no pool {pool!r}; the pools are 'threads' and 'gevent'.")
+    if pool == "gevent" and find_spec("gevent") is None:
+        raise CommandError(
+            "The pool gevent needs gevent, which is not installed: pip install chunnel[gevent]"
+        )
     return replace(
         settings,
         pool=pool,
@@ -324,10 +324,6 @@ def _grace(settings: conf.ServerSettings) -> float:
     return float(settings.options.get("grace", DEFAULT_GRACE))
 
 
-def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
 def _with_gevent(arguments: list[str]) -> list[str]:
     """Return interpreter arguments that run the same program patched.
 
@@ -345,33 +341,6 @@ def _replace_process(command: list[str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606 - the command this process was started with
-
-
-def _watch_over_reloads() -> int:
-    """Start the process that serves, again whenever code changed; return its exit code.
-
-    Unlike Django's own loop this one lets it finish its calls: the signals are passed on.
-    """
-    environment = {**os.environ, autoreload.DJANGO_AUTORELOAD_ENV: "true"}
-    child: subprocess.Popen[bytes] | None = None
-    stopped = False
-
-    def pass_on(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
-        nonlocal stopped
-        stopped = True
-        # A terminal sends Ctrl-C to the child by itself.
-        if child is not None and (number == signal.SIGTERM or not _has_terminal()):
-            child.send_signal(signal.SIGTERM)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, pass_on)
-    while True:
-        child = subprocess.Popen(autoreload.get_child_arguments(), env=environment)  # noqa: S603
-        code = child.wait()
-        if stopped:
-            return 0
-        if code != RELOAD_EXIT_CODE:
-            return code
 
 
 def _plural(number: int, noun: str) -> str:
