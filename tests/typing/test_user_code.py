@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,11 +15,18 @@ SAMPLES = Path(__file__).parent / "samples"
 
 pytest.importorskip("mypy")
 
+Errors = dict[str, set[tuple[int, str]]]
 
-def _errors(sample: Path, cache: Path) -> set[tuple[int, str]]:
-    """Return the errors that mypy finds in ``sample``, as line and code."""
+
+@pytest.fixture(scope="module")
+def found() -> Errors:
+    """Return the errors that mypy finds in each sample, as line and code.
+
+    One run, and no cache: a class that the plugin makes, as ``from_queryset`` does, may stand in a
+    cache where the sources have it no longer, and mypy 2.4 then ends with an INTERNAL ERROR.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", str(sample)],
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={os.devnull}", str(SAMPLES)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -26,25 +34,24 @@ def _errors(sample: Path, cache: Path) -> set[tuple[int, str]]:
         check=False,
     )
     assert not done.stderr, done.stderr
-    ours = re.compile(rf"{re.escape(str(sample.relative_to(ROOT)))}:(\d+): error: .*\[([\w-]+)\]")
-    return {(int(line), code) for line, code in ours.findall(done.stdout)}
+    errors: Errors = {path.name: set() for path in SAMPLES.glob("*.py")}
+    ours = re.compile(
+        rf"{re.escape(str(SAMPLES.relative_to(ROOT)))}/(.*?):(\d+): error: .*\[(.*)\]"
+    )
+    for name, line, code in ours.findall(done.stdout):
+        errors[name].add((int(line), code))
+    return errors
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for both runs: the second needs a fraction of the first."""
-    return tmp_path_factory.mktemp("mypy")
-
-
-def test_good_code_passes(cache: Path) -> None:
+def test_good_code_passes(found: Errors) -> None:
     """Names, calls, except clauses, querysets, exposing and testing need no ignore."""
-    assert _errors(SAMPLES / "good.py", cache) == set()
+    assert found["good.py"] == set()
 
 
-def test_bad_code_is_found(cache: Path) -> None:
+def test_bad_code_is_found(found: Errors) -> None:
     """What is typed is checked: each marked line, and no other, is an error."""
     lines = (SAMPLES / "bad.py").read_text().splitlines()
     marked = {
         (number, line.split("# E: ")[1]) for number, line in enumerate(lines, 1) if "# E: " in line
     }
-    assert _errors(SAMPLES / "bad.py", cache) == marked
+    assert found["bad.py"] == marked
