@@ -238,20 +238,22 @@ MSGPACK_BOMBS: dict[str, bytes] = {
     "an own type named by a number": marked(OWN, [1, 1]),
     "a reference of one part": marked(REF, ["bank.Account"]),
     "a reference to a number": marked(REF, [7, 7]),
-    "a row whose parts do not match": marked(ROW, ["bank.Account", 1, ["uid"], [1, 2], None]),
-    "a row named by numbers": marked(ROW, ["bank.Account", 1, [1], [1], None]),
-    "rows of columns that differ": marked(ROW_SET, [None, ["a", "b"], [["", [1]], ["", [1, 2]]]]),
-    "rows of an unknown kind": marked(ROW_SET, [None, ["a"], [["pickle", [b"x"]]]]),
-    "rows with Nones out of order": marked(ROW_SET, [None, ["a"], [["", [1], [5, 1]]]]),
-    "rows with Nones far away": marked(ROW_SET, [None, ["a"], [["", [1], [2**40]]]]),
-    "rows of decimals that are none": marked(ROW_SET, [None, ["a"], [["decimal", ["1 x 2"]]]]),
-    "rows of huge decimals": marked(ROW_SET, [None, ["a"], [["decimal", ["1E+999999999"]]]]),
-    "rows of long decimals": marked(ROW_SET, [None, ["a"], [["decimal", ["9" * 300_000]]]]),
-    "rows of dates of floats": marked(ROW_SET, [None, ["a"], [["date", [[2026.0], [1], [1]]]]]),
-    "rows of half a UUID": marked(ROW_SET, [None, ["a"], [["uuid", [bytes(8)]]]]),
-    "rows nested too deep": b"\x92\x91\x81\xc7\x00\x16\x93\xc0\x91\xa1a\x91\x92\xa0\x91"
+    "a row whose parts do not match": marked(ROW, ["m.A", 1, ["uid"], [1, 2], None, []]),
+    "a row named by numbers": marked(ROW, ["bank.Account", 1, [1], [1], None, []]),
+    "rows of columns that differ": marked(
+        ROW_SET, [None, ["a", "b"], [["", [1]], ["", [1] * 2]], []]
+    ),
+    "rows of an unknown kind": marked(ROW_SET, [None, ["a"], [["pickle", [b"x"]]], []]),
+    "rows with Nones out of order": marked(ROW_SET, [None, ["a"], [["", [1], [5, 1]]], []]),
+    "rows with Nones far away": marked(ROW_SET, [None, ["a"], [["", [1], [2**40]]], []]),
+    "rows of decimals that are none": marked(ROW_SET, [None, ["a"], [["decimal", ["1 x 2"]]], []]),
+    "rows of huge decimals": marked(ROW_SET, [None, ["a"], [["decimal", ["1E+999999999"]]], []]),
+    "rows of long decimals": marked(ROW_SET, [None, ["a"], [["decimal", ["9" * 300_000]]], []]),
+    "rows of dates of floats": marked(ROW_SET, [None, ["a"], [["date", [[2026.0], [1], [1]]]], []]),
+    "rows of half a UUID": marked(ROW_SET, [None, ["a"], [["uuid", [bytes(8)]]], []]),
+    "rows nested too deep": b"\x92\x91\x81\xc7\x00\x16\x94\xc0\x91\xa1a\x91\x92\xa0\x91"
     + b"\x91" * 200
-    + b"\xc0\x80",
+    + b"\xc0\x90\x80",
 }
 
 
