@@ -25,7 +25,7 @@ from chunnel.exceptions import (
 from chunnel.protocol.messages import Failure, FailureCode
 from chunnel.registry import registry
 from chunnel.serializers import load
-from chunnel.server.failures import MAX_BODY, MAX_MESSAGE, Refusal, failure_for
+from chunnel.server.failures import MAX_BODY, MAX_MESSAGE, Refusal, failure_for, is_plans_fault
 from tests.apps.bank.exceptions import InsufficientFunds, VaultClosed
 from tests.apps.bank.models import Account
 
@@ -205,3 +205,28 @@ class TestUpstream:
         failure = made(with_call(Arrived("not a number")))
         assert failure.code == FailureCode.RAISED
         assert details(failure)["base"] == "ValueError"
+
+
+class TestPlansFault:
+    """Which errors over a plan are the caller's to know, and which the operator's as well."""
+
+    @staticmethod
+    def raised(act: Any) -> BaseException:
+        with pytest.raises((ValueError, TypeError)) as caught:
+            act()
+        # What the test's own frames have to do with it is nothing.
+        error = caught.value
+        assert error.__traceback__ is not None
+        while error.__traceback__.tb_frame.f_code.co_filename == __file__:
+            error.__traceback__ = error.__traceback__.tb_next
+            assert error.__traceback__ is not None
+        return error
+
+    def test_a_value_that_does_not_fit(self) -> None:
+        assert is_plans_fault(self.raised(lambda: Account.objects.filter(uid="many")))
+
+    def test_what_an_app_had_part_in(self) -> None:
+        assert not is_plans_fault(self.raised(lambda: Account().deposit("many")))  # type: ignore[arg-type]
+
+    def test_what_has_another_cause(self) -> None:
+        assert not is_plans_fault(KeyError("lost"))
