@@ -9,7 +9,15 @@ import pytest
 
 from chunnel import remotes
 
-from ..live import Process, address_of
+from ..live import Process, address_of, run
+
+ACCOUNTS = """
+import django; django.setup()
+from django.utils import timezone
+from tests.apps.bank.models import Account
+for uid, balance in ((1, "100.10"), (2, "1.00")):
+    Account.objects.create(uid=uid, owner="Ada", balance=balance, opened=timezone.now())
+"""
 
 
 def manage(*arguments: str) -> tuple[str, ...]:
@@ -19,11 +27,13 @@ def manage(*arguments: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of the bank."""
+    """The address of a server of the bank, which has the accounts 1 and 2."""
     database = str(tmp_path_factory.mktemp("bank") / "bank.sqlite3")
-    server = Process(
-        *manage("runrpcserver", "0", "--noreload"), env={"CHUNNEL_TEST_DATABASE": database}
-    )
+    env = {"CHUNNEL_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    for command in (manage("migrate", "-v0"), ("-c", ACCOUNTS)):
+        ended = run(*command, env=env)
+        assert ended.returncode == 0, ended.stderr
+    server = Process(*manage("runrpcserver", "0", "--noreload"), env=env)
     try:
         yield address_of(server)
     finally:

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import datetime
 import json
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
-
-from chunnel.management.commands.rpccall import parse_arguments, to_plain
 
 
 def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -35,6 +29,36 @@ def test_a_result_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_stream_is_printed_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("rpccall", "economy.bank.statement", "3")
     assert capsys.readouterr().out == "0\n1\n2\n"
+
+
+@pytest.mark.usefixtures("economy")
+def test_instances_and_querysets_are_printed_by_their_fields(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A foreign key is printed as the key, under the name of its column."""
+    call_command("rpccall", "economy.bank.account", "1")
+    account = json.loads(capsys.readouterr().out)
+    assert account["pk"]
+    assert (account["uid"], account["owner"]) == (1, "Ada")
+    assert account["balance"] == "100.10"
+    assert account["branch_id"] is None
+    call_command("rpccall", "economy.bank.rich", "10.5")
+    [rich] = json.loads(capsys.readouterr().out)
+    assert rich == account
+
+
+@pytest.mark.usefixtures("economy")
+def test_numbers_are_decimals_where_the_function_wants_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its signature says so: a float could not be added to a balance. The result cannot travel."""
+    for arguments in (["1", "2.50"], ["uid=1", "amount=1e1"]):
+        code, message = failing(capsys, "economy.bank.deposit_unsendable", *arguments)
+        assert code == 3
+        assert "object" in message
+        assert "unsupported operand" not in message
+    call_command("rpccall", "economy.bank.echo", "2.50", "3")
+    assert json.loads(capsys.readouterr().out) == [[2.5, 3], {}]
 
 
 @pytest.mark.usefixtures("economy")
@@ -76,32 +100,10 @@ def test_no_server_has_a_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
         (["nowhere.bank.balance"], "economy"),
         (["economy.bank.Account"], "economy.bank.Account is a class"),
         (["economy.bank.echo", "a=1", "a=2"], "'a' is given twice"),
+        (["economy.bank.echo", "--timeout=0"], "--timeout must be above 0 seconds"),
+        (["economy.bank.echo", "--timeout=nan"], "--timeout must be above 0 seconds"),
     ],
 )
 def test_a_wrong_use_is_a_sentence(arguments: list[str], text: str) -> None:
     with pytest.raises(CommandError, match=text):
         call_command("rpccall", *arguments)
-
-
-def test_arguments_are_json_or_text() -> None:
-    """An equals sign makes a named argument only after a name."""
-    assert parse_arguments(["1", "x", "a=2", "b=x=y", '"c=3"', "1=2"]) == (
-        [1, "x", "c=3", "1=2"],
-        {"a": 2, "b": "x=y"},
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "plain"),
-    [
-        (Decimal("1.50"), "1.50"),
-        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        (b"\xff", "/w=="),
-        (datetime.date(2026, 1, 2), "2026-01-02"),
-        ({1: (2, {3})}, {"1": [2, [3]]}),
-        (datetime.timedelta(seconds=90), "0:01:30"),
-        (10**30, 10**30),
-    ],
-)
-def test_what_json_lacks_is_text(value: Any, plain: Any) -> None:
-    assert to_plain(value) == plain

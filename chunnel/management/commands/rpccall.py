@@ -6,20 +6,22 @@ wrong goes to standard error, and the exit code says what kind it was, for scrip
 
 from __future__ import annotations
 
-import base64
-import json
+import inspect
+import re
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from ...exceptions import CallError, CallTimeout, RemoteError, SerializationError
+from ... import remote, remotes
+from ...client.options import DEFAULT_OPTIONS
+from ...client.signature import ANYTHING, find_function, signature_of
+from ...exceptions import UNSET, CallError, CallTimeout, RemoteError, SerializationError
+from ..plain import read_arguments, split_arguments, to_json
 
 
 class Exit(IntEnum):
@@ -44,13 +46,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--timeout", type=float, help="Seconds to wait for the answer.")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        function = find(options["name"])
-        if options["timeout"] is not None:
-            function = function.using(timeout=options["timeout"])
-        positional, named = parse_arguments(options["arguments"])
+    def handle(self, *_: Any, **options: Any) -> None:
+        timeout = UNSET if options["timeout"] is None else options["timeout"]
         try:
-            result = function(*positional, **named)
+            function = find(options["name"]).using(timeout=timeout)
+        except ValueError as error:
+            raise CommandError(f"--{error}.") from None
+        try:
+            positional, named = split_arguments(options["arguments"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        try:
+            args, kwargs = read_arguments(
+                positional, named, self._signature(options["name"], options["arguments"], timeout)
+            )
+            result = function(*args, **kwargs)
             if isinstance(result, Iterator):
                 for item in result:
                     self._print(item)
@@ -66,8 +76,20 @@ class Command(BaseCommand):
         except SerializationError as error:
             raise CommandError(str(error)) from None
 
+    def _signature(self, path: str, arguments: list[str], timeout: Any) -> inspect.Signature:
+        """Return the signature of the function where it matters what it says."""
+        if not any(map(re.compile(r"\d").search, arguments)):
+            return ANYTHING
+        alias, app, name = path.split(".")
+        options = DEFAULT_OPTIONS.replace(timeout=timeout, effect="read")
+        try:
+            function = find_function(remotes[alias].caller.schema(options), app, name)
+        except (RemoteError, ValueError):  # no answer is one to the call as well
+            return ANYTHING
+        return ANYTHING if function is None else signature_of(function)
+
     def _print(self, value: Any, indent: int | None = None) -> None:
-        self.stdout.write(json.dumps(to_plain(value), indent=indent, ensure_ascii=False))
+        self.stdout.write(to_json(value, indent))
         self.stdout.flush()
 
     def _fail(self, message: str, code: Exit) -> None:
@@ -77,8 +99,6 @@ class Command(BaseCommand):
 
 def find(path: str) -> Any:
     """Return the callable name that a dotted path of three steps stands for."""
-    from ... import remote
-
     steps = path.split(".")
     if len(steps) != 3 or not all(steps):
         raise CommandError(
@@ -92,49 +112,3 @@ def find(path: str) -> Any:
     if isinstance(function, type):
         raise CommandError(f"{path} is a class; rpccall calls functions.")
     return function
-
-
-def parse_arguments(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Return positional and named arguments; raise CommandError where one name is given twice."""
-    positional: list[Any] = []
-    named: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (equals and key.isidentifier()):
-            positional.append(_value(text))
-        elif key in named:
-            raise CommandError(f"The argument {key!r} is given twice.")
-        else:
-            named[key] = _value(value)
-    return positional, named
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def to_plain(value: Any) -> Any:
-    """Return ``value`` made of what JSON has: exact numbers and times as text, bytes as base64."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else str(key): to_plain(item) for key, item in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_plain(item) for item in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    fields = getattr(value, "_meta", None)
-    if fields is not None and hasattr(fields, "fields"):  # a remote instance
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields.fields}
-    if hasattr(value, "__iter__"):  # a queryset
-        return [to_plain(item) for item in value]
-    return str(value)
