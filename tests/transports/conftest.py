@@ -52,8 +52,6 @@ class Place:
 
     transport: Transport
     address: str
-    bounded: bool = True  # a queue that overflows breaks the pipe
-    forks: bool = True  # pipes and listeners are closed in a forked child
     options: dict[str, Any] = field(default_factory=dict)
     _open: list[Pipe | Listener] = field(default_factory=list)
 
@@ -73,7 +71,10 @@ class Place:
             each.close()
 
 
-@pytest.fixture(params=["tcp", "tcp6", "ipc", "memory", "plain"])
+SHIPPED = ("tcp", "tcp6", "ipc", "memory")
+
+
+@pytest.fixture(params=[*SHIPPED, "plain"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Run the test over each transport, the user-written one of the how-to included."""
     match request.param:
@@ -89,7 +90,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             place = Place(for_endpoint(address), address)
         case _:
             transport = load_example("plain_tcp").PlainTransport()
-            place = Place(transport, "plain://127.0.0.1:0", bounded=False, forks=False)
+            place = Place(transport, "plain://127.0.0.1:0")
     yield place
     place.close()
 

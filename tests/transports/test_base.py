@@ -12,7 +12,10 @@ import pytest
 
 from chunnel.transports import AddressInUse, Listener, PeerGone, Pipe, PipeClosed
 
-from .conftest import PATIENCE, Place, poll
+from .conftest import PATIENCE, SHIPPED, Place, poll
+
+# The how-to's transport leaves queues to the kernel, keeps to one address, and minds no forks.
+shipped = pytest.mark.parametrize("place", SHIPPED, indirect=True)
 
 
 def received(listener: Listener) -> tuple[bytes, list[bytes]]:
@@ -262,9 +265,8 @@ def test_closed_pipe_is_of_no_use(place: Place, use: Callable[[Pipe], object]) -
         use(pipe)
 
 
+@shipped
 def test_peer_that_does_not_read_is_not_queued_for_without_end(place: Place) -> None:
-    if not place.bounded:
-        pytest.skip("this transport leaves it to the kernel's buffers")
     place.options = {"high_water_mark": 100}
     listener = place.listen()
     pipe = place.dial(listener)
@@ -282,9 +284,8 @@ def test_peer_that_does_not_read_is_not_queued_for_without_end(place: Place) -> 
     assert received(listener)[1] == [b"others notice nothing"]
 
 
+@shipped
 def test_server_that_does_not_read_is_not_queued_for_without_end(place: Place) -> None:
-    if not place.bounded:
-        pytest.skip("this transport leaves it to the kernel's buffers")
     place.options = {"high_water_mark": 100}
     pipe = place.dial(place.listen())
 
@@ -297,10 +298,9 @@ def test_server_that_does_not_read_is_not_queued_for_without_end(place: Place) -
     assert caught.value.sent is False
 
 
+@shipped
 def test_one_listener_has_many_addresses(place: Place, tmp_path: object) -> None:
     scheme = place.address.partition("://")[0]
-    if scheme == "plain":
-        pytest.skip("the example keeps to one address")
     second = f"{place.address}-2" if scheme in {"ipc", "memory"} else place.address
     listener = place.transport.listen([place.address, second], {})
     try:
@@ -331,9 +331,8 @@ def test_nothing_is_left_of_two_hundred_pipes(place: Place) -> None:
     poll(lambda: (listener.receive(0.01), len(descriptors()) <= before + 2)[1], "descriptors")
 
 
+@shipped
 def test_forked_child_has_nothing_open_and_the_parent_all(place: Place) -> None:
-    if not place.forks:
-        pytest.skip("the example does not look after forks")
     listener = place.listen()
     pipe = place.dial(listener)
     pipe.send([b"before"])
