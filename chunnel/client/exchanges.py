@@ -75,7 +75,8 @@ class Exchange:
     tried: set[str | Place] | tuple[()] = ()
     deadline: float | None = None  # of the whole call
     _parts: list[bytes] | None = None
-    _blobs: tuple[bytes, ...] = ()
+    _blobs: list[bytes]  # with ``_parts``
+    _slices: list[bytes] | None = None  # of a blob that goes on
     _size = 0
 
     def __init__(
@@ -193,15 +194,31 @@ class Exchange:
     def add_part(self, chunk: Chunk) -> Credit | None:
         """Keep a slice of a large result; return the credit to grant, None if it is too large."""
         if self._parts is None:
-            self._parts = []
+            self._parts, self._blobs = [], []
         size = cost(chunk).bytes
         self._size += size
         if self._size > self.caller.max_result:
-            self._parts = None
+            self._parts = self._slices = None
+            self._blobs = []
             return None
-        self._parts.append(chunk.body)
-        self._blobs += chunk.blobs
+        if chunk.body:
+            self._parts.append(chunk.body)
+        if chunk.blobs:
+            *complete, last = chunk.blobs
+            for blob in complete:
+                self._blobs.append(self._ended_by(blob))
+            if not chunk.more:
+                self._blobs.append(self._ended_by(last))
+            elif self._slices is None:
+                self._slices = [last]
+            else:
+                self._slices.append(last)
         return Credit(0, size)
+
+    def _ended_by(self, blob: bytes) -> bytes:
+        """Return the binary whose last slice, or all, is ``blob``."""
+        slices, self._slices = self._slices, None
+        return blob if slices is None else b"".join((*slices, blob))
 
     @property
     def has_parts(self) -> bool:
@@ -210,8 +227,11 @@ class Exchange:
 
     def whole(self) -> Any:
         """Return the value whose parts have all come."""
-        parts, self._parts = self._parts, None
-        return self.caller.serializer.loads(b"".join(parts or ()), self._blobs, lift=self.lift)
+        parts, blobs = self._parts or (), self._blobs
+        self._parts, self._blobs = None, []
+        if self._slices is not None:
+            raise SerializationError("the result ended in the middle of a binary", "result")
+        return self.caller.serializer.loads(b"".join(parts), blobs, lift=self.lift)
 
     def failed(self, failure: Failure) -> Exception:
         """Return the exception for the server's FAILURE."""

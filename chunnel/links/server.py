@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeAlias
 from ..protocol.codec import encode
 from ..protocol.engine import Conversation, Event, Refused, Skipped
 from ..protocol.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
-from ..protocol.limits import DEFAULT_LIMITS, Limits
+from ..protocol.limits import DEFAULT_LIMITS, MIN_MESSAGE, Limits
 from ..protocol.messages import (
     Call,
     CallId,
@@ -122,6 +122,11 @@ class ServerLink:
         if conversation is None or not conversation.is_open(call_id):
             return Credit(0, 0)
         return conversation.credit(call_id)
+
+    def accepts(self, peer: bytes) -> int:
+        """Return how many bytes of a message the peer accepts. Any thread."""
+        conversation = self._peers.get(peer)
+        return MIN_MESSAGE if conversation is None else conversation.peer_accepts
 
     # Receiving
 

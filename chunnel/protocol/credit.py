@@ -94,6 +94,8 @@ class Stream(Allowance):
             raise CreditError("a stream carries either items or parts of one value")
         if chunk.part and items:
             raise CreditError("a part of a value counts no items")
+        if chunk.more and not (chunk.part and chunk.blobs):
+            raise CreditError("only the binary of a part goes on in the next")
         if not (items or size) and not first:
             raise CreditError("an empty chunk may only be the first")
         self.spend(items, size)

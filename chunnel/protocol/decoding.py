@@ -272,6 +272,7 @@ def _chunk(call_id: Any, fields: Fields, body: bytes, blobs: tuple[bytes, ...]) 
         blobs,
         parts.flag(fields.get("part", False), "part"),
         _meta(fields),
+        parts.flag(fields.get("more", False), "more"),
     )
 
 

@@ -179,12 +179,14 @@ def _failure(failure: Failure) -> Frames:
 
 
 def _chunk(chunk: Chunk) -> Frames:
-    call_id, items, body, blobs, part, meta = chunk
+    call_id, items, body, blobs, part, meta, more = chunk
     fields: Fields = {}
     if items:
         fields["items"] = parts.number(items, "items")
     if part:
         fields["part"] = True
+    if more:
+        fields["more"] = True
     return _about_call(Kind.CHUNK, call_id, _with_meta(fields, meta), body, blobs)
 
 

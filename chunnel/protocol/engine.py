@@ -226,6 +226,11 @@ class Conversation:
         self._asked.clear()
         self._owed.clear()
 
+    @property
+    def peer_accepts(self) -> int:
+        """Bytes of a message that the peer accepts; before it said so, what every peer must."""
+        return self._peer_accepts
+
     # Sending and receiving
 
     def send(self, message: Message, now: float) -> Frames:

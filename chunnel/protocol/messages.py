@@ -138,7 +138,8 @@ class Failure(NamedTuple):
 class Chunk(NamedTuple):
     """Part of a stream: ``items`` items in a list, or with ``part`` a slice of one large result.
 
-    The first chunk of an answer has no items (OPEN): it says that the call was accepted.
+    The first chunk of an answer has no items (OPEN): it says that the call was accepted. With
+    ``more`` the last blob of a part is itself only a slice: it goes on in the next blob that comes.
     """
 
     call_id: CallId
@@ -147,6 +148,7 @@ class Chunk(NamedTuple):
     blobs: tuple[bytes, ...] = ()
     part: bool = False
     meta: Metadata = NO_METADATA
+    more: bool = False
 
 
 class End(NamedTuple):

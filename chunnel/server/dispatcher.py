@@ -20,7 +20,7 @@ from .. import __version__, middleware
 from ..exceptions import SerializationError
 from ..plans import QueryLimits
 from ..protocol.limits import DEFAULT_LIMITS, MAX_HOPS
-from ..protocol.messages import Call, Credit, Failure, FailureCode
+from ..protocol.messages import Call, Credit, Failure, FailureCode, unknown_required
 from ..registry import Entry, Place, Registry, build_schema
 from ..registry.shapes import is_wrong_call, shape_of
 from ..schema import Schema, schema_to_wire
@@ -31,7 +31,7 @@ from .failures import Refusal, failure_for, is_answer, is_plans_fault
 from .jobs import CoroutineJob, Reply, ServedJob
 from .lines import one_line
 from .lowering import Lowering
-from .outflow import Outflow
+from .outflow import BESIDE, Outflow
 from .streaming import AsyncStreamJob, Flusher, StreamJob
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ logger = logging.getLogger("chunnel.server.calls")
 
 BUILTIN_LABEL = "chunnel"
 
-_KNOWN_FLAGS: frozenset[str] = frozenset()  # metadata keys with "!" that this server understands
 _OF_PLANS = frozenset({"query", "manager"})  # kinds of entries whose first argument is a plan
 _JOBS: dict[str, type[ServedJob]] = {
     "call": ServedJob,
@@ -56,7 +55,8 @@ class Dispatcher:
     """What a server process does with calls.
 
     ``post`` takes a Reply from any thread. ``borrowed``: jobs run in their callers' threads.
-    ``status`` adds to what ``chunnel.status`` tells.
+    ``status`` adds to what ``chunnel.status`` tells. ``accepts`` says how many bytes of a message a
+    peer takes, from any thread.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Dispatcher:
         borrowed: bool = False,
         instance: str = "",
         status: Callable[[], dict[str, Any]] | None = None,
-        max_message: int = DEFAULT_LIMITS.max_message,
+        accepts: Callable[[bytes], int] = lambda _peer: DEFAULT_LIMITS.max_message,
     ):
         self.registry = registry
         self.project = settings.name
         self.instance = instance
         self.post = post
         self.borrowed = borrowed
-        self.max_message = max_message - 4096  # the control frame and the values' own frames
+        self._accepts = accepts
         types = TypeTable(settings.types)
         self.serializers: Mapping[str, Serializer] = {
             cls.name: cls(types) for cls in map(load, settings.serializers)
@@ -89,6 +89,7 @@ class Dispatcher:
         self.ready: deque[Callable[[], None]] = deque()
         self._show = settings.expose_tracebacks
         self._open: dict[tuple[bytes, bytes], ServedJob | Outflow] = {}
+        self._outflows: dict[tuple[bytes, bytes], Outflow] = {}  # those of them
         self._started = time.monotonic()
         self._workers = settings.workers
         self._more_status = status
@@ -138,12 +139,33 @@ class Dispatcher:
                 job.cancel("the caller is gone")
 
     def start(self, reply: Reply, send: Callable[[bytes, Any], None]) -> None:
-        """Begin a large answer. For the owner of the link, which ``send`` belongs to."""
+        """Begin a large answer. For the owner of the link, which ``send`` belongs to.
+
+        It is none if its caller gave up while it was made: nobody would ever grant it credit.
+        """
         outflow = reply.answer
         assert isinstance(outflow, Outflow)
         key = (reply.peer, outflow.call_id)
-        self._open[key] = outflow
+        job = self._open.get(key)
+        if isinstance(job, ServedJob) and job.served.cancelled:
+            del self._open[key]
+            send(
+                reply.peer,
+                Failure(outflow.call_id, FailureCode.CANCELLED, "The call was cancelled."),
+            )
+            return
+        self._open[key] = self._outflows[key] = outflow
         outflow.start(send, lambda: self._forget(key))
+
+    @property
+    def flowing(self) -> int:
+        """How many large answers are on their way."""
+        return len(self._outflows)
+
+    def expire(self, now: float) -> None:
+        """Give up the large answers whose callers have stopped to take them. For the owner."""
+        for outflow in list(self._outflows.values()):
+            outflow.expire(now)
 
     @property
     def open(self) -> int:
@@ -190,15 +212,20 @@ class Dispatcher:
 
     def _forget(self, key: tuple[bytes, bytes]) -> None:
         self._open.pop(key, None)
+        self._outflows.pop(key, None)
+
+    def room(self, peer: bytes) -> int:
+        """Return how many bytes of values fit one message to ``peer``. Any thread."""
+        return self._accepts(peer) - BESIDE
 
     def judge_metadata(self, meta: Mapping[str, Any]) -> None:
         """Raise the refusal if a call's metadata forbids to execute it."""
-        for key in meta:
-            if key[:1] == "!" and key not in _KNOWN_FLAGS:
-                raise Refusal(
-                    FailureCode.REFUSED,
-                    f"The call demands {key[:100]!r}, which this server does not understand.",
-                )
+        unknown = unknown_required(meta)
+        if unknown:
+            raise Refusal(
+                FailureCode.REFUSED,
+                f"The call demands {unknown[0][:100]!r}, which this server does not understand.",
+            )
         remaining = meta.get("remaining")
         if remaining is not None and type(remaining) is not int:
             raise Refusal(FailureCode.MALFORMED, "The time that remains is not a whole number.")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
@@ -21,6 +22,7 @@ from django.db import transaction
 
 from ..context import ServedCall, _current
 from ..middleware import Request
+from ..protocol.limits import MIN_MESSAGE
 from ..protocol.messages import (
     NO_METADATA,
     Busy,
@@ -37,13 +39,15 @@ from ..signals import call_finished, call_started
 from . import hygiene, orm
 from .failures import Refusal
 from .lowering import slices
-from .outflow import WHOLE, Outflow, parts
+from .outflow import BESIDE, PART, WHOLE, Outflow, parts
 
 if TYPE_CHECKING:
     from ..registry import Entry
+    from ..values import RowSet
     from .dispatcher import Dispatcher
     from .pools.base import Style
 
+SMALL = MIN_MESSAGE - BESIDE  # bytes of a result that any peer takes in one message
 NOBODY = "?"  # the name under which calls to unknown names are placed: one for all of them
 
 
@@ -158,8 +162,12 @@ class ServedJob:
         entry = request.target
         if entry.atomic:
             with transaction.atomic(using=None if entry.atomic is True else entry.atomic):
-                return self._pack(self.dispatcher.handle(request))
-        return self._pack(self.dispatcher.handle(request))
+                answer = self._pack_if_wanted(self.dispatcher.handle(request))
+        else:
+            answer = self._pack_if_wanted(self.dispatcher.handle(request))
+        if answer is None:  # and not before: what was done stays done
+            raise Refusal(FailureCode.CANCELLED, "The call was cancelled while it ran.")
+        return answer
 
     def _admit(self) -> Request:
         """Return the request, or raise what keeps the call from being executed."""
@@ -186,37 +194,50 @@ class ServedJob:
         self.request = request
         return request
 
+    def _pack_if_wanted(self, value: Any) -> Message | Outflow | None:
+        return None if self.served.cancelled else self._pack(value)
+
     def _pack(self, value: Any) -> Message | Outflow:
         if type(value) is orm.Batches:
             return self._row_chunks(value)
-        packed = self._dump(value)
-        return self._packed(packed)
+        body, blobs = self._dump(value)
+        size = len(body) + sum(map(len, blobs))
+        if size <= SMALL:
+            return Result(self.call.call_id, body, blobs)
+        room = self.dispatcher.room(self.peer)
+        if size <= min(WHOLE, room):
+            return Result(self.call.call_id, body, blobs)
+        chunks = parts(self.call.call_id, body, blobs, min(PART, room))
+        return Outflow(self.peer, self.call, chunks, part=True)
 
     def _dump(self, value: Any) -> Packed:
         assert self.serializer is not None
         return self.serializer.dumps(value, lower=self.dispatcher.lower, roots=("result",))
 
-    def _packed(self, packed: Packed) -> Message | Outflow:
-        body, blobs = packed
-        if len(body) + sum(map(len, blobs)) <= WHOLE:
-            return Result(self.call.call_id, body, blobs)
-        most = self.dispatcher.max_message
-        for blob in blobs:
-            if len(blob) > most:
-                raise Refusal(
-                    FailureCode.UNSERIALIZABLE,
-                    f"The result holds a binary of {len(blob)} bytes, and one message at most "
-                    f"{most}; return it in pieces, as a stream.",
-                )
-        return Outflow(self.peer, self.call, parts(self.call.call_id, body, blobs), part=True)
-
     def _row_chunks(self, batches: orm.Batches) -> Outflow:
-        call_id = self.call.call_id
-        chunks = []
-        for batch in slices(batches.whole, batches.size):
-            body, blobs = self._dump(batch)
-            chunks.append(Chunk(call_id, len(batch.columns[0]), body, blobs))
+        room = self.dispatcher.room(self.peer)
+        chunks = [
+            chunk
+            for batch in slices(batches.whole, batches.size)
+            for chunk in self._fitting(batch, room)
+        ]
         return Outflow(self.peer, self.call, chunks, part=False)
+
+    def _fitting(self, batch: RowSet, room: int) -> Iterator[Chunk]:
+        """Pack a batch, in as many chunks as it takes for each to fit one message."""
+        count = len(batch.columns[0])
+        body, blobs = self._dump(batch)
+        size = len(body) + sum(map(len, blobs))
+        if size <= room:
+            yield Chunk(self.call.call_id, count, body, blobs)
+        elif count == 1:
+            raise Refusal(
+                FailureCode.UNSERIALIZABLE,
+                f"A row of the result takes {size} bytes, and one message at most {room}.",
+            )
+        else:
+            for half in slices(batch, (count + 1) // 2):
+                yield from self._fitting(half, room)
 
     def _failed(self, error: BaseException) -> Failure:
         began = self.request is not None and self.request.began

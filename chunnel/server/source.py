@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from .dispatcher import Dispatcher
 
 
+LOOK = 5.0  # seconds between looks for large answers that nobody takes; they may rest for minutes
+
+
 class LinkSource:
     """Joins one ServerLink and a Dispatcher; see ``pools.base.Source`` for the contract."""
 
@@ -23,11 +27,17 @@ class LinkSource:
         self._outflows: deque[Reply] = deque()
 
     def receive(self, timeout: float | None) -> ServedJob | None:
-        """Return the next job; None after ``timeout`` or a wake."""
+        """Return the next job; None after ``timeout`` or a wake.
+
+        Sooner while large answers are on their way, so that those nobody takes can be given up.
+        """
         link, dispatcher = self.link, self.dispatcher
         while True:
             if self._outflows:
                 self._start_outflows()
+            if dispatcher.flowing:
+                dispatcher.expire(time.monotonic())
+                timeout = LOOK if timeout is None else min(timeout, LOOK)
             delivery = link.receive(timeout)
             if delivery is None:
                 if self._outflows:

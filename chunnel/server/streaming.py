@@ -28,7 +28,8 @@ from ..protocol.credit import Allowance
 from ..protocol.messages import Chunk, Credit, End, FailureCode, Message
 from . import hygiene
 from .failures import Refusal
-from .jobs import CoroutineJob, Reply, ServedJob
+from .jobs import SMALL, CoroutineJob, Reply, ServedJob
+from .outflow import IDLE
 
 if TYPE_CHECKING:
     from .outflow import Outflow
@@ -38,7 +39,6 @@ MOST_ITEMS = 500  # of one chunk: beyond it packing gains nothing
 CHUNK_BYTES = 64 * 1024  # what a chunk's body aims at
 PATIENCE = 0.01  # seconds an item may wait for company
 LINGER = 1.0  # seconds the flusher's thread stays without work
-IDLE = 300.0  # seconds a stream waits for credit before it is given up
 
 
 class Batch:
@@ -69,14 +69,14 @@ class Batch:
             self.items[:count], lower=job.dispatcher.lower, roots=("items",)
         )
         size = len(body) + sum(map(len, blobs))
-        if size > job.dispatcher.max_message:
+        if size > SMALL and size > (room := job.dispatcher.room(job.peer)):
             if count > 1:
                 self.most = count // 2
                 return self.next_chunk()
             raise Refusal(
                 FailureCode.UNSERIALIZABLE,
-                f"An item of the stream takes {size} bytes, and one message at most "
-                f"{job.dispatcher.max_message}.",
+                f"An item of the stream takes {size} bytes, and one message at most {room}; "
+                "yield it in pieces.",
             )
         fitting = max(1, min(MOST_ITEMS, CHUNK_BYTES * count // max(size, 1)))
         self.most = min(fitting, max(self.most, count * 2))

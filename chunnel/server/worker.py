@@ -82,7 +82,7 @@ class _Service:
             borrowed=borrowed,
             instance=instance,
             status=lambda: {"peers": self.link.peers},
-            max_message=limits.max_message,
+            accepts=self.link.accepts,
         )
         self._welcomed: tuple[Schema, Welcome] | None = None
         self._settings = settings
@@ -95,6 +95,7 @@ class _Service:
 
     def _make_welcome(self, schema: Schema) -> Welcome:
         settings = self._settings
+        chosen = options.chosen(options.SERVER, settings.options)
         return Welcome(
             version=1,  # the link puts in the one that was agreed
             max_message=self.link.limits.max_message,
@@ -103,7 +104,7 @@ class _Service:
             instance=self.dispatcher.instance,
             workers=settings.workers,
             fingerprint=schema.fingerprint,
-            idle_timeout=float(settings.options.get("idle_timeout", IDLE_TIMEOUT)),
+            idle_timeout=chosen.get("idle_timeout", IDLE_TIMEOUT),
             serializers=tuple(self.dispatcher.serializers),
         )
 

@@ -90,6 +90,13 @@ def test_a_stream_carries_items_or_parts_never_both():
         parts.take(Chunk(ID, 0, b"x"))
     with pytest.raises(CreditError, match="counts no items"):
         parts.take(Chunk(ID, 1, b"x", part=True))
+    parts.take(Chunk(ID, 0, b"", (b"x",), part=True, more=True))
+    for stream, chunk in (
+        (parts, Chunk(ID, 0, b"x", part=True, more=True)),
+        (items, Chunk(ID, 1, b"", (b"x",), more=True)),
+    ):
+        with pytest.raises(CreditError, match="goes on"):
+            stream.take(chunk)
 
 
 def test_a_refused_chunk_changes_nothing():

@@ -91,7 +91,8 @@ _JUNK = st.recursive(
     | st.sampled_from([ID, msgpack.ExtType(5, b""), msgpack.Timestamp(1)]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
         st.sampled_from(["name", "ser", "credit", "input", "blobs", "meta", "code", "text", "token",
-                         "items", "part", "over", "versions", "version", "max_message", "!x"])
+                         "items", "part", "more", "over", "versions", "version", "max_message",
+                         "!x"])
         | st.text(max_size=3) | st.binary(max_size=2), inner, max_size=6),
     max_leaves=12,
 )  # fmt: skip
@@ -194,6 +195,7 @@ def test_a_truncated_or_altered_message_raises_nothing_else(message, data):
         ([control(1, 6, ID, {"items": -1})], "items must be"),
         ([control(1, 6, ID, {"items": 2**53 + 1})], "items must be"),
         ([control(1, 6, ID, {"part": 1})], "part must be true or false"),
+        ([control(1, 6, ID, {"more": 1})], "more must be true or false"),
         ([control(1, 8, ID, {})], "credit must be a list"),
         ([control(1, 8, ID, {"credit": [1]})], "credit must be a list"),
         ([control(1, 8, ID, {"credit": [1, "x"]})], "credit must be two integers"),

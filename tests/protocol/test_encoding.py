@@ -47,6 +47,7 @@ LAYOUTS = [
     (Chunk(ID), [1, 6, ID, {}]),
     (Chunk(ID, 3, b"", (), False), [1, 6, ID, {"items": 3}]),
     (Chunk(ID, part=True), [1, 6, ID, {"part": True}]),
+    (Chunk(ID, part=True, more=True), [1, 6, ID, {"part": True, "more": True}]),
     (End(ID), [1, 7, ID, {}]),
     (GrantCredit(ID, Credit(1, 2)), [1, 8, ID, {"credit": [1, 2]}]),
     (Cancel(ID, "why"), [1, 9, ID, {"text": "why"}]),

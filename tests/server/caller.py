@@ -116,8 +116,8 @@ class Caller:
         """Return what the call ends with; raise Failed for a Failure."""
         items: list[Any] = []
         body = b""
-        blobs: tuple[bytes, ...] = ()
-        parts = False
+        blobs: list[bytes] = []
+        more = parts = False
         while True:
             message = self.receive()
             match message:
@@ -129,7 +129,13 @@ class Caller:
                 case Chunk(part=True):
                     parts = True
                     body += message.body
-                    blobs += message.blobs
+                    for blob in message.blobs:
+                        if more:
+                            blobs[-1] += blob
+                        else:
+                            blobs.append(blob)
+                        more = False
+                    more = more or message.more
                 case Chunk() if message.items:
                     found = self.serializer.loads(message.body, message.blobs)
                     items.extend(found if isinstance(found, list) else [found])

@@ -16,7 +16,7 @@ from chunnel.registry import Registry, expose
 from chunnel.server.dispatcher import Dispatcher
 from chunnel.server.jobs import NOBODY, CoroutineJob, Reply, ServedJob
 from chunnel.server.streaming import AsyncStreamJob, StreamJob
-from tests.apps.bank.models import Account
+from tests.apps.bank.models import Account, Branch
 
 from .caller import Caller, Failed, served, server_settings, until
 from .conftest import make_accounts
@@ -115,6 +115,24 @@ class TestCancelling:
         owner.cancel(b"peer", b"12345678", "enough")
         assert answer(job.run()).code == FailureCode.CANCELLED
         assert ran == []
+
+    @pytest.mark.django_db
+    def test_while_it_runs(self) -> None:
+        """What it did stays done, and what it returns is not even packed."""
+
+        def work() -> object:
+            Branch.objects.create(city="Bern", code="be")
+            served = current_call()
+            assert served is not None
+            owner.cancel(b"peer", bytes.fromhex(served.id))
+            return object()
+
+        registry = Registry()
+        expose(work, app_label="x", registry=registry, atomic=True)
+        owner = Dispatcher(registry, server_settings(), post=lambda reply: None)
+        found = answer(owner.job(b"peer", message(owner, "x.work")).run())
+        assert (found.code, owner.open) == (FailureCode.CANCELLED, 0)
+        assert Branch.objects.count() == 1
 
     def test_only_the_peers_own(self) -> None:
         owner = dispatcher(size=len)

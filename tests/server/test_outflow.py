@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from chunnel.protocol.messages import Call, Chunk, Credit, End, Failure, FailureCode
-from chunnel.server.outflow import PART, Outflow, parts
+from chunnel.server.outflow import IDLE, PART, Outflow, parts
 
 ID = b"12345678"
 
@@ -23,7 +26,7 @@ class Sink:
         self.ended += 1
 
 
-def outflow(chunks: list[Chunk], credit: Credit, *, part: bool = False) -> tuple[Outflow, Sink]:
+def outflow(chunks: Iterable[Chunk], credit: Credit, *, part: bool = False) -> tuple[Outflow, Sink]:
     call = Call(ID, "x.y", "msgpack", b"", (), credit)
     flow, sink = Outflow(b"peer", call, chunks, part=part), Sink()
     flow.start(sink.send, sink.end)
@@ -62,10 +65,50 @@ def test_cancel() -> None:
     assert sink.ended == 1
 
 
+def test_who_takes_nothing_is_given_up() -> None:
+    """After a while without any grant; each grant begins it anew, and the result is let go."""
+    chunks = parts(ID, b"x" * 12, (), 4)
+    kept = weakref.ref(chunks)  # the one thing that holds the result
+    flow, sink = outflow(chunks, Credit(0, 1))
+    del chunks
+    flow.expire(time.monotonic() + IDLE / 2)
+    flow.grant(Credit(0, 4))
+    assert sink.sent == [
+        Chunk(ID),
+        Chunk(ID, 0, b"xxxx", part=True),
+        Chunk(ID, 0, b"xxxx", part=True),
+    ]
+    flow.expire(time.monotonic())
+    assert kept() is not None
+    flow.expire(time.monotonic() + IDLE + 1)
+    assert sink.sent[-1].code == FailureCode.DEADLINE
+    assert sink.ended == 1
+    assert kept() is None
+
+
+def test_a_large_binary_is_cut() -> None:
+    """Each part says whether its binary goes on; empty and even ones are no special case."""
+    found = list(parts(ID, b"body", (b"abcdefghij", b"", b"kl", b"mn", b"op"), 4))
+    assert [(each.body, each.blobs, each.more) for each in found] == [
+        (b"", (b"abcd",), True),
+        (b"", (b"efgh",), True),
+        (b"", (b"ij", b"", b"kl"), False),
+        (b"", (b"mn", b"op"), False),
+        (b"body", (), False),
+    ]
+    found = list(parts(ID, b"body", (b"abcdef",), 4))
+    assert [(each.body, each.blobs, each.more) for each in found] == [
+        (b"", (b"abcd",), True),
+        (b"bo", (b"ef",), False),
+        (b"dy", (), False),
+    ]
+    assert all(each.part and not each.items for each in found)
+
+
 def test_parts() -> None:
     body = bytes(PART) + b"rest"
     found = list(parts(ID, body, (b"blob", b"other")))
-    assert [each.blobs for each in found[:2]] == [(b"blob",), (b"other",)]
+    assert found[0].blobs == (b"blob", b"other")
     assert b"".join(each.body for each in found) == body
     assert all(each.part and not each.items for each in found)
     _, sink = outflow(found, Credit(0, PART * 3), part=True)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
 from chunnel.links import ServerLink
-from chunnel.protocol.messages import Busy, Chunk, Credit, GoAway
+from chunnel.protocol.messages import Busy, Chunk, Credit, FailureCode, GoAway
 from chunnel.registry import registry
 from chunnel.server.dispatcher import Dispatcher
 from chunnel.server.jobs import ServedJob
+from chunnel.server.outflow import IDLE
 from chunnel.server.source import LinkSource
 from chunnel.server.worker import Lent
 from chunnel.transports.memory import MemoryTransport
 
-from .caller import Caller, server_settings
+from .caller import Caller, Failed, server_settings
 
 
 @pytest.fixture
@@ -86,6 +89,43 @@ def test_large_answers_go_on_with_each_grant(source: LinkSource) -> None:
         assert source.receive(0.01) is None
         assert source.dispatcher.open == 0
         call.close()
+
+
+def test_a_large_answer_that_nobody_wants_any_more_is_let_go(source: LinkSource) -> None:
+    """Its caller gave up or left while it was made, so no credit would ever come for it."""
+    for gives_up in (True, False):
+        call = connect(source)
+        call_id = call.send("bank.echo", "x" * 2_000_000, _credit=Credit(0, 1))
+        reply = next_job(source).run()
+        assert reply is not None
+        held = weakref.ref(reply.answer)
+        if gives_up:
+            call.cancel(call_id)
+        else:
+            call.close()
+        assert source.receive(0.05) is None
+        source.post(reply)
+        del reply
+        assert source.receive(0) is None
+        assert source.dispatcher.open == source.dispatcher.flowing == 0
+        assert held() is None
+    call.close()
+
+
+def test_a_large_answer_that_nobody_takes_is_given_up(source: LinkSource) -> None:
+    call = connect(source)
+    call_id = call.send("bank.echo", "x" * 2_000_000, _credit=Credit(0, 1))
+    reply = next_job(source).run()
+    assert reply is not None
+    source.send(reply)
+    assert source.receive(0) is None
+    assert source.dispatcher.flowing == 1
+    source.dispatcher.expire(time.monotonic() + IDLE + 1)
+    assert source.dispatcher.open == source.dispatcher.flowing == 0
+    with pytest.raises(Failed, match="no credit for 300 seconds") as raised:
+        call.finish(call_id, grant=False)
+    assert raised.value.code == FailureCode.DEADLINE
+    call.close()
 
 
 def test_a_cancel_reaches_its_job(source: LinkSource) -> None:
