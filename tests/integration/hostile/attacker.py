@@ -169,3 +169,24 @@ def hello(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+CALL_ID = b"\xab" * 8
+CALL_FIELDS = {"name": "bank.echo", "ser": "msgpack", "credit": [10, 1000]}
+A_CALL = control(CALL, CALL_ID, CALL_FIELDS)
+
+
+def sent_away(attacker: Attacker) -> str:
+    """Return why the server ended the conversation; all it still sends is that."""
+    message = attacker.hear()
+    assert isinstance(message, GoAway), message
+    assert message.over
+    assert message.reason
+    return message.reason
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
