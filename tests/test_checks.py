@@ -15,6 +15,7 @@ from chunnel.checks import SUMMARIES
 
 SECRET = "hunter2"
 H = {"ENDPOINTS": ["tcp://h"]}
+OWN = "chunnel.client.balancers.RoundRobin"  # by its path, as one of the project's own
 
 BAD: list[tuple[str, str, Any]] = [
     ("E001", "CHUNNEL_REMOTES", ["economy"]),
@@ -43,6 +44,12 @@ BAD: list[tuple[str, str, Any]] = [
     ("E011", "CHUNNEL_REMOTES", {"a": {**H, "TYPES": "no.such.TYPE"}}),
     ("E011", "CHUNNEL_REMOTES", {"a": {**H, "TYPES": [int]}}),
     ("E012", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": ["x"]}}),
+    ("E013", "CHUNNEL_REMOTES", {"a": "zmq://h/?max_conections=3"}),
+    ("E013", "CHUNNEL_REMOTES", {"a": "zmq://h/?max_frame=1e8"}),
+    ("E013", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": {"dial_timeout": SECRET}}}),
+    ("E013", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": {"MAX_STREAMS": 0}}}),
+    ("E013", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": {"grace": 3}}}),
+    ("E013", "CHUNNEL_REMOTES", {"a": {**H, "OPTIONS": {"max_result": 0.5}, "BALANCER": OWN}}),
     ("E020", "CHUNNEL_SERVER", "tcp://h"),
     ("E021", "CHUNNEL_SERVER", {"BINDS": "tcp://h"}),
     ("E022", "CHUNNEL_SERVER", {"BIND": []}),
@@ -67,6 +74,14 @@ BAD: list[tuple[str, str, Any]] = [
     ("E030", "CHUNNEL_SERVER", {"NAME": ""}),
     ("E031", "CHUNNEL_SERVER", {"OPTIONS": 3}),
     ("E032", "CHUNNEL_SERVER", {"WORKERS": 2, "BIND": "ipc:///run/x"}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"graec": 3}}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"grace": -1}}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"grace": float("nan")}}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"tick": True}}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"switch_interval": 1e12}}),
+    ("E033", "CHUNNEL_SERVER", {"OPTIONS": {"backlog": 10}}),
+    ("E034", "CHUNNEL_SERVER", {"BIND": {"ADDRESS": "7070", "OPTIONS": {"back_log": 10}}}),
+    ("E034", "CHUNNEL_SERVER", {"BIND": {"ADDRESS": "zmq://h", "OPTIONS": {"backlog": 2**31}}}),
     ("E040", "CHUNNEL_CLIENT", []),
     ("E041", "CHUNNEL_CLIENT", {"TIMEOUT": 3}),
     ("E042", "CHUNNEL_CLIENT", {"MIDDLEWARE": ["no.such.middleware"]}),
@@ -76,7 +91,7 @@ BAD: list[tuple[str, str, Any]] = [
 
 GOOD: list[tuple[str, Any]] = [
     ("CHUNNEL_REMOTES", {}),
-    ("CHUNNEL_REMOTES", {"a": "zmq://h,[::1]/?timeout=5&serializer=json&lane=3"}),
+    ("CHUNNEL_REMOTES", {"a": "zmq://h,[::1]/?timeout=5&serializer=json&max_streams=3"}),
     (
         "CHUNNEL_REMOTES",
         {
@@ -89,6 +104,17 @@ GOOD: list[tuple[str, Any]] = [
                 "TYPES": [
                     WireType("c", complex, lambda c: [c.real, c.imag], lambda v: complex(*v))
                 ],
+            }
+        },
+    ),
+    ("CHUNNEL_REMOTES", {"a": {**H, "BALANCER": OWN, "OPTIONS": {"near": "tcp://10."}}}),
+    (
+        "CHUNNEL_REMOTES",
+        {
+            "a": {
+                **H,
+                "BACKEND": "chunnel.transports.zmq.ZmqTransport",
+                "OPTIONS": {"server_key": SECRET, "max_streams": 3},
             }
         },
     ),
@@ -107,9 +133,11 @@ GOOD: list[tuple[str, Any]] = [
             "MIDDLEWARE": [],
             "LIMITS": {"QUERY_NODES": 5, "MAX_MESSAGE": 1_000_000},
             "EXPOSE_TRACEBACKS": False,
-            "OPTIONS": {},
+            "OPTIONS": {"fibres": 3, "grace": 0},
         },
     ),
+    ("CHUNNEL_SERVER", {"OPTIONS": {"grace": 3, "TICK": 0.01, "coroutines": 5, "stuck_after": 0}}),
+    ("CHUNNEL_SERVER", {"BIND": {"ADDRESS": "tcp://[::1]:7071", "OPTIONS": {"backlog": 5}}}),
     ("CHUNNEL_SERVER", {"BIND": "ipc:///run/x"}),
     ("CHUNNEL_CLIENT", {"MIDDLEWARE": ["django.test.override_settings"]}),
 ]

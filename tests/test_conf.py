@@ -209,8 +209,8 @@ def test_settings_are_read_again_when_they_change() -> None:
 
 def test_options_are_not_shown() -> None:
     """Options may hold keys, so no repr shows them."""
-    value = {"ENDPOINTS": ["tcp://h"], "OPTIONS": {"server_key": SECRET}}
-    bind = {"ADDRESS": "tcp://h", "OPTIONS": {"secret_key": SECRET}}
+    value = {"ENDPOINTS": ["tcp://h"], "BACKEND": "a.B", "OPTIONS": {"server_key": SECRET}}
+    bind = {"ADDRESS": "tcp://h", "BACKEND": "a.B", "OPTIONS": {"secret_key": SECRET}}
     with override_settings(CHUNNEL_REMOTES={"a": value}, CHUNNEL_SERVER={"BIND": bind}):
         assert SECRET not in repr(conf.remote_settings("a"))
         assert SECRET not in repr(conf.server_settings())

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__, middleware
 from ..conf import RemoteSettings, client_settings, server_settings
+from ..conf.options import REMOTE
+from ..conf.options import chosen as chosen_options
 from ..links import ClientLink
 from ..protocol.errors import ProtocolError
 from ..protocol.limits import VERSIONS, Limits
@@ -64,12 +66,12 @@ class Caller:
         self.settings = settings
         self.alias = settings.alias
         self.resolve = resolve
-        options = {key.lower(): value for key, value in settings.options.items()}
-        self.unresponsive_after = float(options.get("unresponsive_after", UNRESPONSIVE_AFTER))
-        self.dial_timeout = float(options.get("dial_timeout", DIAL_TIMEOUT))
-        self.max_result = int(options.get("max_result", MAX_RESULT))
-        self._limit = int(options.get("max_connections", MAX_CONNECTIONS))
-        self._stream_limit = int(options.get("max_streams", MAX_STREAMS))
+        chosen = chosen_options(REMOTE, settings.options)
+        self.unresponsive_after: float = chosen.get("unresponsive_after", UNRESPONSIVE_AFTER)
+        self.dial_timeout: float = chosen.get("dial_timeout", DIAL_TIMEOUT)
+        self.max_result: int = chosen.get("max_result", MAX_RESULT)
+        self._limit: int = chosen.get("max_connections", MAX_CONNECTIONS)
+        self._stream_limit: int = chosen.get("max_streams", MAX_STREAMS)
         self.serializer = load_serializer(settings.serializer)(TypeTable(settings.types))
         self._balancer = balancers.load(settings.balancer)
         self._limits = Limits()

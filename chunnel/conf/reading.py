@@ -5,11 +5,9 @@ Nothing is imported to judge a setting; whether a dotted path leads anywhere is 
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +23,8 @@ from .addresses import (
     shown,
     split,
 )
+from .options import POOL, REMOTE, SERVER, ZMQ
+from .reader import NOTHING, Reader
 from .types import (
     DEFAULT_PORT,
     DEFAULT_TIMEOUT,
@@ -36,7 +36,6 @@ from .types import (
 )
 
 _BIND_HINT = "Write it like 'tcp://127.0.0.1:7070'."
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _REMOTE_KEYS = ("ENDPOINTS", "SERIALIZER", "BALANCER", "TIMEOUT", "BACKEND", "TYPES", "OPTIONS")
 _SERVER_KEYS = (
@@ -56,107 +55,7 @@ _SERVER_KEYS = (
 )
 _BIND_KEYS = ("BACKEND", "ADDRESS", "OPTIONS")
 _CLIENT_KEYS = ("MIDDLEWARE",)
-
-
-class _Reader:
-    """Takes typed values out of one mapping of a setting and collects what is wrong with it."""
-
-    def __init__(
-        self,
-        setting: str,
-        value: Mapping[Any, Any],
-        keys: Sequence[str],
-        code: str,
-        problems: list[Problem],
-    ):
-        self.setting, self.value, self.problems = setting, value, problems
-        for key in value:
-            if key not in keys:
-                near = difflib.get_close_matches(str(key).upper(), keys, n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]!r}?" if near else f"Legal keys: {', '.join(keys)}."
-                self.refuse(code, f"has the unknown key {str(key)!r}.", hint)
-
-    def refuse(self, code: str, message: str, hint: str, key: str | None = None) -> None:
-        setting = self.setting if key is None else f"{self.setting}[{key!r}]"
-        self.problems.append(Problem(code, setting, message, hint))
-
-    def get(
-        self,
-        key: str,
-        default: Any,
-        code: str,
-        fits: Callable[[Any], bool],
-        must_be: str,
-        convert: Callable[[Any], Any] = lambda value: value,
-    ) -> Any:
-        if key not in self.value:
-            return default
-        value = self.value[key]
-        if not fits(value):
-            # A number is no secret; of anything else the type says enough.
-            number = isinstance(value, int | float)
-            got = repr(value) if number else article(type(value).__name__)
-            without = f"is {default!r}" if default else "need not be set"
-            hint = f"Leave it out, and it {without}."
-            self.refuse(code, f"must be {must_be}, not {got}.", hint, key=key)
-            return default
-        return convert(value)
-
-    def name(self, key: str, default: Any, code: str, what: str) -> Any:
-        return self.get(
-            key, default, code, lambda value: isinstance(value, str) and value != "", what
-        )
-
-    def whole(self, key: str, default: int, code: str, *, least: int = 1) -> int:
-        found: int = self.get(
-            key,
-            default,
-            code,
-            lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least,
-            f"a whole number of at least {least}",
-        )
-        return found
-
-    def names(self, key: str, default: tuple[str, ...], code: str, what: str) -> tuple[str, ...]:
-        found: tuple[str, ...] = self.get(
-            key,
-            default,
-            code,
-            lambda value: (
-                isinstance(value, list | tuple)
-                and all(isinstance(item, str) and item for item in value)
-            ),
-            f"a list of {what}",
-            tuple,
-        )
-        return found
-
-    def mapping(self, key: str, code: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.get(
-            key,
-            _NOTHING,
-            code,
-            lambda value: (
-                isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
-            ),
-            "a dict with strings for keys",
-            lambda value: MappingProxyType(dict(value)),
-        )
-        return found
-
-    def types(self, code: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = self.get(
-            "TYPES",
-            (),
-            code,
-            lambda value: isinstance(value, list | tuple),
-            "a list of WireTypes or of dotted paths to them",
-            tuple,
-        )
-        return found
-
-
-# The three settings
+_SCHEMES = {"tcp", "zmq", "ipc", "memory"}  # of the transports that come with Chunnel
 
 
 def read_remote(alias: str, value: Any, problems: list[Problem]) -> RemoteSettings | None:
@@ -196,17 +95,19 @@ def read_remote(alias: str, value: Any, problems: list[Problem]) -> RemoteSettin
             )
         )
         return None
-    reader = _Reader(setting, value, _REMOTE_KEYS, "chunnel.E005", problems)
+    reader = Reader(setting, value, _REMOTE_KEYS, "chunnel.E005", problems)
     endpoints = _read_endpoints(reader)
+    balancer = reader.name(
+        "BALANCER", "round_robin", "chunnel.E008", "the name of a balancer or a dotted path"
+    )
+    backend = reader.name("BACKEND", None, "chunnel.E010", "the dotted path of a transport's class")
     return RemoteSettings(
         alias=alias,
         endpoints=endpoints,
         serializer=reader.name(
             "SERIALIZER", "msgpack", "chunnel.E007", "the name of a serializer or a dotted path"
         ),
-        balancer=reader.name(
-            "BALANCER", "round_robin", "chunnel.E008", "the name of a balancer or a dotted path"
-        ),
+        balancer=balancer,
         timeout=reader.get(
             "TIMEOUT",
             DEFAULT_TIMEOUT,
@@ -215,12 +116,21 @@ def read_remote(alias: str, value: Any, problems: list[Problem]) -> RemoteSettin
             "a number of seconds above 0, or None to wait for ever",
             lambda value: None if value is None else float(value),
         ),
-        backend=reader.name(
-            "BACKEND", None, "chunnel.E010", "the dotted path of a transport's class"
-        ),
+        backend=backend,
         types=reader.types("chunnel.E011"),
-        options=reader.mapping("OPTIONS", "chunnel.E012"),
+        options=reader.options(
+            ("chunnel.E012", "chunnel.E013"),
+            REMOTE,
+            *(() if backend else (ZMQ,)),
+            foreign="." in balancer or _is_foreign(backend, *endpoints),
+        ),
     )
+
+
+def _is_foreign(backend: str | None, *addresses: str) -> bool:
+    """Say whether a transport of the project's own serves one of the addresses."""
+    schemes = {address.partition("://")[0] for address in addresses if "://" in address}
+    return backend is not None or not schemes <= _SCHEMES
 
 
 def _is_alias(alias: object) -> bool:
@@ -232,7 +142,7 @@ def _is_alias(alias: object) -> bool:
     )
 
 
-def _read_endpoints(reader: _Reader) -> tuple[str, ...]:
+def _read_endpoints(reader: Reader) -> tuple[str, ...]:
     given = reader.value.get("ENDPOINTS", ())
     if isinstance(given, str) or not isinstance(given, Iterable) or not given:
         reader.refuse(
@@ -293,7 +203,7 @@ def read_server(problems: list[Problem]) -> ServerSettings:
             )
         )
         value = {}
-    reader = _Reader("CHUNNEL_SERVER", value, _SERVER_KEYS, "chunnel.E021", problems)
+    reader = Reader("CHUNNEL_SERVER", value, _SERVER_KEYS, "chunnel.E021", problems)
     serializers = reader.names(
         "SERIALIZERS",
         ("msgpack", "json"),
@@ -303,11 +213,12 @@ def read_server(problems: list[Problem]) -> ServerSettings:
     if not serializers:
         hint = "Leave it out, and it is ['msgpack', 'json']."
         reader.refuse("chunnel.E025", "must name at least one serializer.", hint, key="SERIALIZERS")
+    pool = reader.name("POOL", "threads", "chunnel.E024", "the name of a pool or a dotted path")
     return ServerSettings(
         name=reader.name("NAME", _default_name(), "chunnel.E030", "a name for this project"),
         binds=_read_binds(reader),
         workers=reader.whole("WORKERS", 1, "chunnel.E023"),
-        pool=reader.name("POOL", "threads", "chunnel.E024", "the name of a pool or a dotted path"),
+        pool=pool,
         concurrency=reader.whole("CONCURRENCY", 32, "chunnel.E023"),
         streams=reader.whole("STREAMS", 64, "chunnel.E023"),
         queue=reader.whole("QUEUE", 1024, "chunnel.E023", least=0),
@@ -322,11 +233,16 @@ def read_server(problems: list[Problem]) -> ServerSettings:
             lambda value: value is None or isinstance(value, bool),
             "True, False or None (as DEBUG says)",
         ),
-        options=reader.mapping("OPTIONS", "chunnel.E031"),
+        options=reader.options(
+            ("chunnel.E031", "chunnel.E033"),
+            SERVER,
+            *(() if "." in pool else (POOL,)),
+            foreign="." in pool,
+        ),
     )
 
 
-def _read_binds(reader: _Reader) -> tuple[Bind, ...]:
+def _read_binds(reader: Reader) -> tuple[Bind, ...]:
     given = reader.value.get("BIND", f"tcp://127.0.0.1:{DEFAULT_PORT}")
     several = isinstance(given, list | tuple)
     entries = given if several else [given]
@@ -336,14 +252,16 @@ def _read_binds(reader: _Reader) -> tuple[Bind, ...]:
     for place, entry in enumerate(entries):
         where = f"{reader.setting}['BIND']" + (f"[{place}]" if several else "")
         if isinstance(entry, Mapping):
-            inner = _Reader(where, entry, _BIND_KEYS, "chunnel.E022", reader.problems)
+            inner = Reader(where, entry, _BIND_KEYS, "chunnel.E022", reader.problems)
             address = inner.name("ADDRESS", None, "chunnel.E022", "a URL")
             if "ADDRESS" not in entry:
                 inner.refuse("chunnel.E022", "has no 'ADDRESS'.", _BIND_HINT)
             backend = inner.name("BACKEND", None, "chunnel.E022", "the dotted path of a transport")
-            options = inner.mapping("OPTIONS", "chunnel.E022")
+            foreign = _is_foreign(backend, address or "")
+            tables = () if backend else (ZMQ,)
+            options = inner.options(("chunnel.E022", "chunnel.E034"), *tables, foreign=foreign)
         elif isinstance(entry, str):
-            address, backend, options = entry, None, _NOTHING
+            address, backend, options = entry, None, NOTHING
         else:
             reader.problems.append(
                 Problem(
@@ -386,5 +304,5 @@ def read_client(problems: list[Problem]) -> ClientSettings:
             )
         )
         value = {}
-    reader = _Reader("CHUNNEL_CLIENT", value, _CLIENT_KEYS, "chunnel.E041", problems)
+    reader = Reader("CHUNNEL_CLIENT", value, _CLIENT_KEYS, "chunnel.E041", problems)
     return ClientSettings(reader.names("MIDDLEWARE", (), "chunnel.E042", "dotted paths"))

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 
 from .. import __version__
+from ..conf.options import SERVER
+from ..conf.options import chosen as chosen_options
 from ..links import ServerLink
 from ..protocol.limits import Limits
 from ..protocol.messages import Welcome
@@ -95,7 +97,7 @@ class _Service:
 
     def _make_welcome(self, schema: Schema) -> Welcome:
         settings = self._settings
-        chosen = options.chosen(options.SERVER, settings.options)
+        chosen = chosen_options(SERVER, settings.options)
         return Welcome(
             version=1,  # the link puts in the one that was agreed
             max_message=self.link.limits.max_message,

@@ -50,7 +50,7 @@ def test_values() -> None:
 
 def test_no_secret_is_shown() -> None:
     """A remote's options may hold keys."""
-    value = {"ENDPOINTS": ["tcp://h"], "OPTIONS": {"server_key": "hunter2"}}
+    value = {"ENDPOINTS": ["tcp://h"], "BACKEND": "a.B", "OPTIONS": {"server_key": "hunter2"}}
     with override_settings(CHUNNEL_REMOTES={"a": value}):
         assert "hunter2" not in repr(remotes["a"])
 

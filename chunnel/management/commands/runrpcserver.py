@@ -31,6 +31,8 @@ from django.db import connections
 from django.utils import autoreload, timezone
 
 from ... import __version__, conf, signals
+from ...conf.options import SERVER
+from ...conf.options import chosen as chosen_options
 from ...server import processes
 from ...server.lines import one_line
 from ..reloading import has_terminal, watch_over_reloads
@@ -98,6 +100,8 @@ class Command(BaseCommand):
     def _serve_in_main_thread(
         self, settings: conf.ServerSettings, role: processes.ChildRole | None
     ) -> None:
+        from ...server.worker import run_to_exit
+
         if role is None:
             self._check()
         try:
@@ -124,13 +128,15 @@ class Command(BaseCommand):
         self._print_calls()
         if role is not None:
             role.report_ready()
-        worker.run()
+        run_to_exit(worker)
         if reload.is_set() and role is None:
             self.stdout.write("Reloading.")
             connections.close_all()
             _replace_process(autoreload.get_child_arguments())
 
     def _serve_reloading(self, settings: conf.ServerSettings) -> None:
+        from ...server.worker import run_to_exit
+
         if os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true":
             if settings.workers > 1:
                 self._report("Autoreload serves with one worker; --noreload starts all of them.")
@@ -153,7 +159,7 @@ class Command(BaseCommand):
             self._announce(settings, worker.endpoints)
             self._print_calls()
             try:
-                worker.run()
+                run_to_exit(worker)
             finally:
                 ended.set()
 
@@ -321,7 +327,8 @@ def _cannot_bind(address: str, error: OSError) -> str:
 
 
 def _grace(settings: conf.ServerSettings) -> float:
-    return float(settings.options.get("grace", DEFAULT_GRACE))
+    grace: float = chosen_options(SERVER, settings.options).get("grace", DEFAULT_GRACE)
+    return grace
 
 
 def _with_gevent(arguments: list[str]) -> list[str]:

@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 import gevent
 from greenlet import greenlet
 
+from ...conf.options import POOL
+from ...conf.options import chosen as chosen_options
 from .base import (
     COROUTINES,
     STUCK_AFTER,
@@ -50,9 +52,10 @@ class GeventPool(Pool):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stuck_after = float(self.options.get("stuck_after", STUCK_AFTER))
+        chosen = chosen_options(POOL, self.options)
+        self._stuck_after: float = chosen.get("stuck_after", STUCK_AFTER)
         self._loop_thread = LoopThread(
-            self.source, int(self.options.get("coroutines", COROUTINES)), self.on_thread_end
+            self.source, chosen.get("coroutines", COROUTINES), self.on_thread_end
         )
         self._calls: dict[greenlet, Job] = {}
         self._streams: dict[greenlet, Job] = {}

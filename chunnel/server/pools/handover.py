@@ -49,6 +49,8 @@ from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from ...conf.options import POOL
+from ...conf.options import chosen as chosen_options
 from .base import (
     COROUTINES,
     STUCK_AFTER,
@@ -95,12 +97,14 @@ class HandoverPool(Pool):
         self, *args: Any, points: Callable[[str], None] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._tick = float(self.options.get("tick", TICK))
-        self._stuck_after = float(self.options.get("stuck_after", STUCK_AFTER))
+        chosen = chosen_options(POOL, self.options)
+        self._tick: float = chosen.get("tick", TICK)
+        self._stuck_after: float = chosen.get("stuck_after", STUCK_AFTER)
+        self._switch_interval: float = chosen.get("switch_interval", SWITCH_INTERVAL)
         self._points = points
         self._placement = Placement()
         self._stream_threads = StreamThreads(self.source, self.streams, self.on_thread_end)
-        self._loop_thread = LoopThread(self.source, int(self.options.get("coroutines", COROUTINES)))
+        self._loop_thread = LoopThread(self.source, chosen.get("coroutines", COROUTINES))
 
         self._roster = Roster(self.queue)
         self._workers: list[Worker] = []
@@ -121,7 +125,7 @@ class HandoverPool(Pool):
         if threads_are_patched():
             raise RuntimeError('gevent has patched this process; its pool is "gevent"')
         before = sys.getswitchinterval()
-        sys.setswitchinterval(float(self.options.get("switch_interval", SWITCH_INTERVAL)))
+        sys.setswitchinterval(self._switch_interval)
         try:
             self._start()
             self._watch()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from ...conf.options import ZMQ, chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +14,7 @@ class ZmqOptions:
     """What may stand in ``OPTIONS`` of a remote or a server for this transport.
 
     The mapping is shared with other rooms, so names that are not ours are left to them. Names
-    may be written in capitals, and values may be text, as a URL gives them.
+    may be written in capitals. ``conf.options`` says what each may be.
     """
 
     # Seconds between ZMTP's own PINGs. They are sent and answered by libzmq's thread, so neither a
@@ -32,16 +34,4 @@ class ZmqOptions:
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> ZmqOptions:
         """Take our options out of ``options``; raise ValueError, which names it, if one is bad."""
-        kinds = {field.name: float if field.type == "float" else int for field in fields(cls)}
-        chosen: dict[str, Any] = {}
-        for name, value in options.items():
-            kind = kinds.get(name.lower())
-            if kind is None:
-                continue
-            try:
-                chosen[name.lower()] = number = kind(value)
-            except (TypeError, ValueError):
-                raise ValueError(f"{name} must be a number, not {value!r}.") from None
-            if not number > 0:
-                raise ValueError(f"{name} must be more than zero, not {value!r}.")
-        return cls(**chosen)
+        return cls(**chosen(ZMQ, options))
