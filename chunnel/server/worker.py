@@ -1,7 +1,13 @@
 """A worker: one process's server, from its listeners to the pools that run its calls.
 
 Addresses that one transport serves with the same options share a listener, and a listener has a
-pool; mostly there is one of each. The first pool runs in the thread that calls ``run``.
+pool; mostly there is one of each. The first pool runs in the thread that calls ``run``. They begin
+and end together: where one breaks the others stop too, and ``run`` raises what it broke of, since
+only a new process helps.
+
+When a pool has ended its calls, large answers may still be on their way, and calls that were sent
+before their senders heard of our leaving. So each listener takes leave: it goes on sending what
+credit comes for, and refuses calls, until nothing is under way or the grace is over.
 
 ``Lent`` is the other kind of server: without a thread, for the memory transport, it runs calls in
 the threads of their callers.
@@ -10,11 +16,13 @@ the threads of their callers.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,7 +39,7 @@ from ..registry import Registry, registry
 from ..transports import Listener, for_endpoint
 from . import hygiene, pools
 from .dispatcher import Dispatcher
-from .pools.base import COROUTINES, EXIT_STUCK, Pool, PoolStuck
+from .pools.base import COROUTINES, EXIT_BROKEN, EXIT_STUCK, Pool, PoolStuck
 from .pools.loop import LoopThread
 from .source import LinkSource
 
@@ -110,13 +118,24 @@ class _Service:
             serializers=tuple(self.dispatcher.serializers),
         )
 
-    def take_leave(self) -> None:
-        """Refuse what was sent before its sender heard that we are leaving: it was not executed."""
+    def take_leave(self, until: float) -> None:
+        """Send what was begun, ``until`` then at most, and refuse what is still sent to us.
+
+        It was sent before its sender heard that we are leaving, and is not executed.
+        """
         if not self.link.peers:
             return
-        until = time.monotonic() + LONGEST_FAREWELL
-        while time.monotonic() < until and (job := self.source.receive(FAREWELL)) is not None:
-            self.source.send(job.refuse("the server is stopping"))
+        source, dispatcher = self.source, self.dispatcher
+        longest = time.monotonic() + LONGEST_FAREWELL
+        while True:
+            job = source.receive(FAREWELL)
+            if job is not None:
+                source.send(job.refuse("the server is stopping"))
+            now = time.monotonic()
+            if dispatcher.flowing and now < until:
+                continue
+            if job is None or now >= longest:
+                return
 
     def close(self) -> None:
         self.dispatcher.close_all()
@@ -144,6 +163,8 @@ class Worker:
         self._services = [
             _Service(settings, listener, self.instance, registry) for listener in listeners
         ]
+        self._until = math.inf  # when the grace ends, once stopping
+        self._broken: list[BaseException] = []  # what pools broke of, the first one first
         kind = pools.load(settings.pool)
         self._pools: list[Pool] = [
             kind(
@@ -152,9 +173,10 @@ class Worker:
                 streams=settings.streams,
                 queue=settings.queue,
                 options=settings.options,
+                on_stuck=partial(self._stop_others, number),
                 on_thread_end=hygiene.end_thread,
             )
-            for service in self._services
+            for number, service in enumerate(self._services)
         ]
 
     @classmethod
@@ -186,51 +208,50 @@ class Worker:
                 raise ImproperlyConfigured(str(error)) from error
             raise
 
-    @property
-    def dispatchers(self) -> list[Dispatcher]:
-        """One for each listener."""
-        return [service.dispatcher for service in self._services]
-
     def run(self) -> None:
         """Serve until ``stop``; then close everything. Blocks.
 
-        A process whose threads are all stuck past their deadlines ends here, at once and with the
-        exit code EXIT_STUCK, because a regular exit would wait for them.
+        Raise PoolStuck, or whatever else a pool broke of. Threads that are stuck may be left, so
+        the process should end; see ``run_to_exit``.
         """
         others = [
-            threading.Thread(
-                target=self._run_beside, args=(pool, service), name=f"chunnel-pool-{number}"
-            )
-            for number, (pool, service) in enumerate(
-                zip(self._pools[1:], self._services[1:], strict=True), 2
-            )
+            threading.Thread(target=self._serve, args=(number,), name=f"chunnel-pool-{number + 1}")
+            for number in range(1, len(self._pools))
         ]
-        for thread in others:
-            thread.start()
         try:
-            self._pools[0].run()
-            self._services[0].take_leave()
-        except PoolStuck as error:
-            logger.critical("%s; this process ends", error)
-            os._exit(EXIT_STUCK)
-        finally:
-            for pool in self._pools[1:]:
-                pool.stop(0)
             for thread in others:
-                thread.join()
-            self.close()
-
-    def _run_beside(self, pool: Pool, service: _Service) -> None:
-        try:
-            pool.run()
-            service.take_leave()
-        except BaseException:
-            logger.critical("a pool broke; this worker stops", exc_info=True)
-            self._pools[0].stop(0)
+                thread.start()
+            self._serve(0)
+        except BaseException:  # no thread could be started
+            self.stop(0)
             raise
+        finally:
+            for thread in others:
+                if thread.ident is not None:
+                    thread.join()
+            self.close()
+        if self._broken:
+            raise self._broken[0]
+
+    def _serve(self, number: int) -> None:
+        """Run one pool to its end."""
+        try:
+            self._pools[number].run()
+            self._services[number].take_leave(self._until)
+        except BaseException as error:  # noqa: BLE001 - run() raises it
+            self._broken.append(error)
+            self._stop_others(number)
+
+    def _stop_others(self, number: int, names: Sequence[str] = ()) -> None:  # noqa: ARG002
+        """Stop all pools but this one, at once."""
+        self._until = 0.0
+        for other, pool in enumerate(self._pools):
+            if other != number:
+                pool.stop(0)
 
     def stop(self, grace: float = 10.0) -> None:
         """Make ``run`` return after at most ``grace`` seconds for calls under way. Any thread."""
+        self._until = min(self._until, time.monotonic() + grace)
         for pool in self._pools:
             pool.stop(grace)
 
@@ -238,6 +259,23 @@ class Worker:
         """Close what ``open`` opened, for a worker that does not run (any more)."""
         for service in self._services:
             service.close()
+
+
+def run_to_exit(worker: Worker) -> None:
+    """Run ``worker`` for the rest of this process's life; return when it was stopped.
+
+    Where a pool broke the process ends here, at once and with the exit code for it, so that the
+    parent starts another: a regular exit would wait for what is stuck.
+    """
+    try:
+        worker.run()
+    except BaseException as error:
+        stuck = isinstance(error, PoolStuck)
+        logger.critical("%s; this process ends", error, exc_info=None if stuck else error)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_STUCK if stuck else EXIT_BROKEN)
 
 
 def _together(binds: tuple[Bind, ...]) -> list[list[Bind]]:

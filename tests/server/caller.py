@@ -187,6 +187,11 @@ def lent(
         server.close()
 
 
+def dispatchers(worker: Worker) -> list[Dispatcher]:
+    """Return the dispatcher of each of a worker's listeners."""
+    return [service.dispatcher for service in worker._services]
+
+
 @contextmanager
 def served(
     endpoint: str = "memory://served", registry: Registry = registry, **changes: Any
@@ -197,7 +202,7 @@ def served(
     thread = Thread(target=worker.run)
     thread.start()
     try:
-        caller = Caller(endpoint, worker.dispatchers[0])
+        caller = Caller(endpoint, dispatchers(worker)[0])
         try:
             yield caller
         finally:

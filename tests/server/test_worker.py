@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from chunnel.conf import Bind
-from chunnel.registry import registry
+from chunnel.protocol.messages import Credit
+from chunnel.registry import Registry, expose, registry
+from chunnel.server.pools.base import PoolStuck
 from chunnel.server.worker import Lent, Worker, new_instance, protocol_limits
 from chunnel.transports import AddressInUse
+from chunnel.transports.base import PipeClosed
 
-from .caller import PATIENCE, Caller, Failed, served, server_settings, until
+from .caller import PATIENCE, Caller, Failed, dispatchers, served, server_settings, until
 
 
 def run(worker: Worker) -> threading.Thread:
@@ -74,9 +78,9 @@ class TestServing:
         thread = run(worker)
         try:
             assert len(worker.endpoints) == 3
-            assert len(worker.dispatchers) == 2
+            assert len(dispatchers(worker)) == 2
             for endpoint in worker.endpoints:
-                call = Caller(endpoint, worker.dispatchers[0])
+                call = Caller(endpoint, dispatchers(worker)[0])
                 assert call("bank.echo", endpoint) == endpoint
                 assert call.link.welcome.instance == worker.instance
                 call.close()
@@ -89,9 +93,9 @@ class TestServing:
         settings = server_settings(binds=(Bind("memory://stopping"),))
         worker = Worker.open(settings)
         thread = run(worker)
-        call = Caller("memory://stopping", worker.dispatchers[0])
+        call = Caller("memory://stopping", dispatchers(worker)[0])
         call_id = call.send("bank.nap", 0.2)
-        until(lambda: worker.dispatchers[0].open == 1)
+        until(lambda: dispatchers(worker)[0].open == 1)
         worker.stop(10)
         assert call.finish(call_id) == 0.2
         thread.join(PATIENCE)
@@ -123,6 +127,100 @@ class TestServing:
             with pytest.raises(Failed) as raised:
                 call("bank.fail", "value")
             assert "in fail" in raised.value.details["traceback"]
+
+
+TWO = (Bind("tcp://127.0.0.1:0"), Bind("tcp://127.0.0.1:0", options={"backlog": 50}))
+
+
+class TestTwoListeners:
+    """What one of them does is not without the other, whichever runs in the first thread."""
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_calls_of_both_are_finished(self, number: int) -> None:
+        worker = Worker.open(server_settings(binds=TWO))
+        owner = dispatchers(worker)[number]
+        thread = run(worker)
+        call = Caller(worker.endpoints[number], owner)
+        call_id = call.send("bank.nap", 0.5)
+        until(lambda: owner.open == 1)
+        worker.stop(PATIENCE)
+        assert call.finish(call_id) == 0.5
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        call.close()
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_a_link_that_breaks_ends_both(self, number: int) -> None:
+        worker = Worker.open(server_settings(binds=TWO))
+        with pytest.raises(OSError, match="on purpose"), ThreadPoolExecutor() as threads:
+            running = threads.submit(worker.run)
+            call = Caller(worker.endpoints[1 - number], dispatchers(worker)[1 - number])
+            assert call("bank.echo", 1) == 1
+            break_link(worker, number)
+            running.result(PATIENCE)
+        with pytest.raises(PipeClosed):
+            call("bank.echo", 1)
+        call.close()
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_a_pool_that_is_stuck_ends_both(self, number: int) -> None:
+        free, own = threading.Event(), Registry()
+        expose(lambda: free.wait(PATIENCE), name="wait", app_label="x", registry=own)
+        options = {"stuck_after": 0.01}
+        settings = server_settings(binds=TWO, concurrency=1, options=options)
+        worker = Worker.open(settings, registry=own)
+        with pytest.raises(PoolStuck, match=r"x\.wait"), ThreadPoolExecutor() as threads:
+            running = threads.submit(worker.run)
+            call = Caller(worker.endpoints[number], dispatchers(worker)[number])
+            call.send("x.wait", _meta={"remaining": 2_000})
+            try:
+                running.result(PATIENCE)
+            finally:
+                free.set()
+        call.close()
+
+
+def break_link(worker: Worker, number: int) -> None:
+    """Have the link of one listener fail."""
+
+    def fail(timeout: float | None) -> None:
+        raise OSError("on purpose")
+
+    link = worker._services[number].link
+    link.receive = fail  # type: ignore[method-assign, assignment]
+    link.wake()
+
+
+class TestTakingLeave:
+    def test_a_large_answer_is_sent_to_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However long its caller takes, within the grace."""
+        monkeypatch.setattr("chunnel.server.worker.LONGEST_FAREWELL", 0.0)
+        monkeypatch.setattr("chunnel.server.worker.FAREWELL", 0.01)
+        worker = Worker.open(server_settings(binds=(Bind("tcp://127.0.0.1:0"),)))
+        thread = run(worker)
+        call = Caller(worker.endpoints[0], dispatchers(worker)[0])
+        value = b"x" * 20_000_000
+        call_id = call.send("bank.blob", len(value), _credit=Credit(0, 0))
+        until(lambda: dispatchers(worker)[0].flowing)
+        worker.stop(PATIENCE)
+        while not call.link.retired:
+            call.receive()
+        call.grant(call_id, 0, 300_000)
+        assert call.finish(call_id) == value
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        call.close()
+
+    def test_until_the_grace_is_over(self) -> None:
+        worker = Worker.open(server_settings(binds=(Bind("tcp://127.0.0.1:0"),)))
+        thread = run(worker)
+        call = Caller(worker.endpoints[0], dispatchers(worker)[0])
+        call.send("bank.blob", 20_000_000, _credit=Credit(0, 1))
+        until(lambda: dispatchers(worker)[0].flowing)
+        worker.stop(0.3)
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        call.close()
 
 
 class TestLent:

@@ -61,6 +61,12 @@ def rich(above: Decimal = Decimal(100)) -> Any:
     return Account.objects.filter(balance__gt=above)
 
 
+@expose(effect="read")
+def balances(accounts: list[Account]) -> list[Decimal]:
+    """Return the balances of accounts that are given as instances."""
+    return [account.balance for account in accounts]
+
+
 @expose(atomic=True)
 def transfer(source: Account, target: Account, amount: Decimal) -> Decimal:
     """Move ``amount`` between two accounts that are given as instances."""
@@ -127,6 +133,12 @@ def whoami() -> dict[str, Any]:
     call = current_call()
     assert call is not None
     return {"id": call.id, "name": call.name, "project": call.project, "hops": list(call.hops)}
+
+
+@expose(effect="read")
+def blob(size: int) -> bytes:
+    """Return so many bytes."""
+    return b"x" * size
 
 
 @expose(effect="read", blocking=True)
