@@ -1,8 +1,18 @@
-"""What stands for model things on the wire, turned into what a caller sees, and back."""
+"""What stands for model things on the wire, turned into what a caller sees, and back.
+
+An instance as an argument travels as model and key, and is loaded again over there. A queryset does
+so as the list of its instances, one of ``values()`` as its plain rows; it is evaluated for that if
+it was not. Nothing is reduced to something else in silence: a model thing that the remote project
+does not know, of this project or of a third one, cannot travel.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db.models import Model, QuerySet
+from django.db.models.query import ModelIterable
 
 from ..values import InstanceRef, InstanceRow, RowSet
 from .classes import RemoteClass, class_for_name
@@ -11,22 +21,56 @@ from .querysets import RemoteQuerySet
 from .rows import instances
 
 
-def lower(value: Any) -> Any:
-    """Return the reference that stands for a remote instance.
+def lower(alias: str, value: Any) -> Any:
+    """Return what a remote instance or a queryset travels as in an argument for ``alias``.
 
     Raise TypeError for what cannot be an argument.
     """
     if isinstance(value, RemoteInstance):
+        _check_alias(alias, value._chunnel_class)
         return reference(value)
     if isinstance(value, RemoteQuerySet):
-        raise TypeError("a remote queryset cannot be an argument; list() fetches its instances")
-    raise TypeError(f"a value of type {type(value).__name__} cannot travel")
+        if value._of_instances:  # noqa: SLF001 - a queryset of ours
+            _check_alias(alias, value.model)
+        return _evaluated(value)
+    if isinstance(value, QuerySet) and not _of_instances(value):
+        return list(value)
+    if isinstance(value, QuerySet | Model):
+        model = value.model if isinstance(value, QuerySet) else type(value)
+        raise TypeError(
+            f"{model._meta.label} is a model of this project, which {alias} cannot load; give its "
+            f"values"
+        )
+    raise TypeError
+
+
+def _of_instances(queryset: QuerySet[Any]) -> bool:
+    return issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001 - Django tells so
+
+
+def _check_alias(alias: str, model: RemoteClass) -> None:
+    if model._chunnel_alias != alias:
+        raise TypeError(
+            f"{'.'.join(model._chunnel_path)} is a model of {model._chunnel_alias}, which {alias} "
+            f"cannot load; give its values"
+        )
+
+
+def _evaluated(queryset: RemoteQuerySet) -> list[Any]:
+    try:
+        return list(queryset)
+    except SynchronousOnlyOperation as error:
+        raise SynchronousOnlyOperation(
+            "A remote queryset that is an argument is evaluated first, and waiting for that would "
+            "stop this thread's event loop; give [row async for row in queryset]."
+        ) from error
 
 
 def lift(alias: str, value: Any) -> Any:
     """Return the instance, queryset or list of tuples that ``value`` stands for."""
     if isinstance(value, InstanceRow):
-        return make_instance(_model(alias, value), value.pk, value.names, value.values, value.text)
+        model = _model(alias, value)
+        return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)
     if isinstance(value, InstanceRef):
         return make_instance(_model(alias, value), value.pk, (), ())
     if isinstance(value, RowSet):

@@ -2,6 +2,7 @@
 
 A manager has what a queryset has and begins a new one each time. Its other public lower_case
 attributes are methods of the remote manager; a call sends the plan of the queryset it is made on.
+The words by which libraries feel for a kind of object (``DUCKS``) are none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .querysets import RemoteQuerySet
 from .remotes import Remote, get_remote
 from .rules import rules_for
 from .signature import find_manager_method, find_model
-from .unsupported import ATTRIBUTES, supported
+from .unsupported import ATTRIBUTES, DUCKS, supported
 
 if TYPE_CHECKING:
     from ..schema import FunctionSchema
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _OF_QUERYSETS = frozenset({"evaluated", "is_evaluated", "ordered"})  # and of no manager
+_NO_METHODS = ATTRIBUTES | DUCKS
 
 
 class RemoteManager:
@@ -75,7 +77,7 @@ def manager_method(queryset: RemoteQuerySet, name: str) -> ManagerMethod:
     from .names import is_class_name, is_step
 
     model = queryset.__dict__.get("model")  # absent while the instance is being made
-    ours = is_step(name) and not is_class_name(name) and name not in ATTRIBUTES
+    ours = is_step(name) and not is_class_name(name) and name not in _NO_METHODS
     if model is None or not ours:
         raise AttributeError(f"'RemoteQuerySet' object has no attribute {name!r}")
     schema = get_remote(model._chunnel_alias).held_schema

@@ -2,11 +2,12 @@
 
 The rules:
 
-* An instance holds the fields that were fetched, as attributes, and its key. To read one makes no
-  request.
-* Any other public lower_case attribute is a method over there, named without a request. Where the
-  schema is held it decides: a field that was not fetched raises FieldNotFetched, what is not
-  declared AttributeError.
+* An instance has a closed set of attributes: the fields that were fetched, its key, and the methods
+  that may be called over there, whose names came with it. So whoever feels what kind of object it
+  is, a library with ``hasattr``, finds nothing that would make a request.
+* Any other attribute raises AttributeError, and none makes a request. One that is known to be a
+  field raises FieldNotFetched, which is an AttributeError that says what was fetched. A schema that
+  is held, and fakes of methods in tests, add what they know.
 * A method call sends the key, never the fields; the reply carries the fields that changed, and the
   instance takes them over. Fields that were edited here would be lost on the way, so a call on such
   an instance raises UnsavedChanges.
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from ..schema import FieldSchema, FunctionSchema, ModelSchema
 
 _NOTHING: frozenset[str] = frozenset()
+_RELATIONS = frozenset({"ForeignKey", "OneToOneField"})  # also where the other model is not exposed
 _OWN = frozenset(
-    {"_key", "_text", "_fetched", "_edited"}
+    {"_key", "_text", "_fetched", "_edited", "_methods"}
 )  # what an instance keeps beside its fields
 
 
@@ -47,6 +49,7 @@ class RemoteInstance:
     _key: Any
     _text: str | None
     _fetched: tuple[str, ...]
+    _methods: tuple[str, ...] = ()
     _edited: frozenset[str] = _NOTHING
 
     def __init__(self) -> None:
@@ -78,20 +81,32 @@ class RemoteInstance:
 
         if not is_step(name) or is_class_name(name):
             raise self._no_attribute(name)
-        cls = type(self)._chunnel_class
-        schema = get_remote(cls._chunnel_alias).held_schema
-        model = find_model(schema, *cls._chunnel_path) if schema is not None else None
-        if model is None or find_method(model, name) is not None:
+        if name in self._methods:
             return RemoteMethod(self, name)
-        if any(name in {field.name, f"{field.name}_id"} for field in model.fields):
-            raise FieldNotFetched(
-                f"{name!r} of {self!r} was not fetched; the query took "
-                f"{', '.join(self._fetched) or 'no fields'}.",
-                name=name,
-                obj=self,
+        cls = type(self)._chunnel_class
+        remote = get_remote(cls._chunnel_alias)
+        schema = remote.held_schema
+        model = find_model(schema, *cls._chunnel_path) if schema is not None else None
+        declared = model is not None and find_method(model, name) is not None
+        if declared or ".".join((*cls._chunnel_path, name)) in remote.fakes:
+            return RemoteMethod(self, name)
+        key = f"{name}_id"
+        if key in self.__dict__:
+            raise self._not_fetched(name, f"only its key was, {key!r}")
+        if model is not None and any(name in {one.name, attname(one)} for one in model.fields):
+            raise self._not_fetched(
+                name, f"the query took {', '.join(self._fetched) or 'no fields'}"
             )
-        legal = [field.name for field in model.fields] + [one.name for one in model.methods]
-        raise self._no_attribute(name, legal)
+        raise self._no_attribute(name, (*self._fetched, *self._known_methods(model)))
+
+    def _known_methods(self, model: ModelSchema | None) -> list[str]:
+        declared = [one.name for one in model.methods] if model is not None else []
+        return sorted({*self._methods, *declared})
+
+    def _not_fetched(self, name: str, reason: str) -> FieldNotFetched:
+        return FieldNotFetched(
+            f"{name!r} of {self!r} was not fetched; {reason}.", name=name, obj=self
+        )
 
     def _no_attribute(self, name: str, legal: Iterable[str] = ()) -> AttributeError:
         known = f"; it has {', '.join(legal)}" if legal else ""
@@ -138,10 +153,9 @@ class RemoteInstance:
 
     def __dir__(self) -> list[str]:
         cls = self._chunnel_class
-        schema = get_remote(cls._chunnel_alias).schema_or_none()
+        schema = get_remote(cls._chunnel_alias).held_schema
         model = find_model(schema, *cls._chunnel_path) if schema is not None else None
-        methods = [one.name for one in model.methods] if model is not None else []
-        return sorted({*super().__dir__(), *methods} - _OWN)
+        return sorted({*super().__dir__(), *self._known_methods(model)} - _OWN)
 
     def __reduce__(self) -> tuple[Any, ...]:
         cls = self._chunnel_class
@@ -168,11 +182,12 @@ def make_instance(
     names: tuple[str, ...],
     values: Iterable[Any],
     text: str | None = None,
+    methods: tuple[str, ...] = (),
 ) -> RemoteInstance:
     """Return an instance as it arrived."""
     made = object.__new__(instances_class(cls))
     state = made.__dict__
-    state["_key"], state["_text"], state["_fetched"] = key, text, names
+    state["_key"], state["_text"], state["_fetched"], state["_methods"] = key, text, names, methods
     state.update(zip(names, values, strict=True))
     return made
 
@@ -183,12 +198,13 @@ def make_instances(
     keys: Iterable[Any],
     texts: Iterable[str | None],
     columns: Iterable[Iterable[Any]],
+    methods: tuple[str, ...] = (),
 ) -> Iterator[RemoteInstance]:
     """Yield the instances that columns describe, with as little done for each as can be."""
     made_of = instances_class(cls)
     new = object.__new__
-    attributes = ("_key", "_text", "_fetched", *names)
-    for values in zip(keys, texts, repeat(names), *columns, strict=False):
+    attributes = ("_key", "_text", "_fetched", "_methods", *names)
+    for values in zip(keys, texts, repeat(names), repeat(methods), *columns, strict=False):
         made = new(made_of)
         made.__dict__.update(zip(attributes, values, strict=True))
         yield made
@@ -254,13 +270,19 @@ class RemoteMethod(RemoteCallable):
         return result
 
 
+def attname(field: FieldSchema) -> str:
+    """Return where instances have the value of a field: a foreign key's is its key."""
+    relation = field.relation is not None or field.type in _RELATIONS
+    return f"{field.name}_id" if relation else field.name
+
+
 class RemoteField:
     """A field of a remote model, as ``_meta`` shows it. Read only."""
 
     def __init__(self, model: RemoteClass, schema: FieldSchema, *, primary_key: bool):
         self.model = model
         self.name = schema.name
-        self.attname = f"{schema.name}_id" if schema.relation else schema.name
+        self.attname = attname(schema)
         self.verbose_name = schema.verbose_name
         self.null = schema.null
         self.blank = schema.null
@@ -269,7 +291,7 @@ class RemoteField:
         self.flatchoices = list(schema.choices)
         self.editable = schema.writable
         self.primary_key = primary_key
-        self.is_relation = schema.relation is not None
+        self.is_relation = self.attname != self.name
         self.related_name = schema.relation
         self.many_to_many = self.one_to_many = self.auto_created = self.hidden = False
         self.concrete = True

@@ -10,7 +10,8 @@ The rules:
   nothing that works: what is not written here raises NotSupportedError (methods) or AttributeError
   (the rest), so nothing is silently ignored. It has no ``query``.
 * Any other public lower_case attribute is a method of the manager over there, named without a
-  request; where the schema is held, only those it declares.
+  request, unless libraries feel for it (``unsupported.DUCKS``); where the schema is held, only
+  those it declares.
 * A queryset that a call returned arrives evaluated and without a plan: it can be read, not refined.
 """
 
@@ -347,6 +348,11 @@ class RemoteQuerySet(QuerySet[Any]):
     def is_evaluated(self) -> bool:
         """Whether its rows are here, so that reading them makes no request."""
         return self._result_cache is not None
+
+    @property
+    def _of_instances(self) -> bool:
+        """Whether its rows are instances, and not what ``values()`` or ``values_list()`` give."""
+        return self._plan is None or self._plan.row is None
 
     @property
     def _fixed(self) -> bool:

@@ -210,12 +210,11 @@ class Remote:
 
     # What travels
 
-    @staticmethod
-    def lower(value: Any) -> Any:
+    def lower(self, value: Any) -> Any:
         """Turn a remote instance into its reference; raise TypeError for what cannot travel."""
         from .lifting import lower
 
-        return lower(value)
+        return lower(self.alias, value)
 
     def lift(self, value: Any) -> Any:
         """Turn rows that arrived into instances and querysets of this remote."""

@@ -23,7 +23,7 @@ def instances(model: RemoteClass, rows: RowSet) -> Iterator[RemoteInstance]:
     columns: dict[str, Iterable[Any]] = dict(zip(rows.names, rows.columns, strict=True))
     keys = columns.pop(PK_COLUMN)
     texts = columns.pop(TEXT_COLUMN, None) or repeat(None)
-    yield from make_instances(model, tuple(columns), keys, texts, columns.values())
+    yield from make_instances(model, tuple(columns), keys, texts, columns.values(), rows.methods)
 
 
 def read_rows(model: RemoteClass, rows: RowSet, row: Values | ValuesList | None) -> Iterator[Any]:
@@ -46,7 +46,7 @@ def read_rows(model: RemoteClass, rows: RowSet, row: Values | ValuesList | None)
 def read_row(model: RemoteClass, value: Any, plan: Plan | None) -> Any:
     """Return the one row that an operation gave; None stays None."""
     if isinstance(value, InstanceRow):
-        return make_instance(model, value.pk, value.names, value.values, value.text)
+        return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)
     row = plan.row if plan is not None else None
     if value is not None and isinstance(row, ValuesList) and row.named:
         return named_row(row.names or _readable(model))(*value)

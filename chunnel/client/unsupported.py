@@ -16,6 +16,79 @@ from django.db.models import QuerySet
 ATTRIBUTES: Final = frozenset({"as_manager", "db", "query", "resolve_expression"})
 """Public names that are not there at all, since to find them is to take it for something else."""
 
+DUCKS: Final = frozenset(
+    {
+        # Python
+        "as_integer_ratio",
+        "close",
+        "fileno",
+        "getvalue",
+        "isoformat",
+        "items",
+        "keys",
+        "read",
+        "readline",
+        "seek",
+        "send",
+        "throw",
+        "timetuple",
+        "total_seconds",
+        "tzinfo",
+        "utcoffset",
+        "write",
+        # Django
+        "auto_created",
+        "conditional",
+        "contains_aggregate",
+        "contains_over_clause",
+        "creation_counter",
+        "filterable",
+        "get_absolute_url",
+        "get_internal_type",
+        "get_prefetch_queryset",
+        "get_prefetch_querysets",
+        "name",
+        "natural_key",
+        "output_field",
+        "pk",
+        "relabeled_clone",
+        "render",
+        "set_source_expressions",
+        "use_in_migrations",
+        # Django REST framework
+        "data",
+        "is_valid",
+        "many",
+        "to_representation",
+        # NumPy and pandas
+        "columns",
+        "dtype",
+        "dtypes",
+        "iloc",
+        "index",
+        "nbytes",
+        "ndim",
+        "shape",
+        "to_dict",
+        "to_frame",
+        "to_numpy",
+        "to_pandas",
+        "tolist",
+        # serializers of all kinds
+        "dict",
+        "for_json",
+        "hex",
+        "json",
+        "model_dump",
+        "model_dump_json",
+        "toJSON",
+        "to_json",
+        "to_python",
+    }
+)
+"""Words by which libraries feel what kind of object they have, and what they then call. They are no
+methods of a manager over there, since nobody could tell such a call from one that was meant."""
+
 
 class _Missing:
     """An attribute that is not there, although a base class has it."""

@@ -27,8 +27,8 @@ class ExposedModel:
     """One model under its remote name.
 
     ``names`` are the readable fields and ``attributes`` where an instance holds their values (a
-    foreign key's is its key: ``branch_id`` for ``branch``). ``entries`` are what the registry holds
-    for the model and for what is below its name.
+    foreign key's is its key: ``branch_id`` for ``branch``), ``methods`` the names of the methods of
+    instances. ``entries`` are what the registry holds for the model and for what is below its name.
     """
 
     place: Place
@@ -68,6 +68,9 @@ class ExposedModel:
         self.entries = self._entries(
             declarations.methods(rpc, "methods", [model]),
             declarations.methods(rpc, "manager_methods", [queryset, type(manager)]),
+        )
+        self.methods = tuple(
+            sorted(entry.attribute for entry in self.entries if entry.kind == "method")
         )
         self._rules: dict[QueryLimits, Rules] = {}
         self._schema: ModelSchema | None = None

@@ -167,12 +167,13 @@ def _pack_row(value: InstanceRow) -> Any:
     check_depth(value.pk)
     values = list(value.values)
     check_depth(values)
-    return {_MARK_ROW: [value.model, value.pk, list(value.names), values, value.text]}
+    names, methods = list(value.names), list(value.methods)
+    return {_MARK_ROW: [value.model, value.pk, names, values, value.text, methods]}
 
 
 def _pack_row_set(value: RowSet) -> Any:
     columns = list(map(pack_column, value.columns))
-    return {_MARK_ROW_SET: [value.model, list(value.names), columns]}
+    return {_MARK_ROW_SET: [value.model, list(value.names), columns, list(value.methods)]}
 
 
 _MARK = b"\xc7\x00"  # what every mark begins with: an extension of no bytes

@@ -39,27 +39,28 @@ def build_ref(content: Any, lift: Lift | None) -> Any:
 
 
 def build_row(content: Any, lift: Lift | None) -> Any:
-    """Return the InstanceRow from ``[model, pk, names, values, text]``, lifted."""
-    model, pk, names, values, text = _of_length(content, 5)
+    """Return the InstanceRow from ``[model, pk, names, values, text, methods]``, lifted."""
+    model, pk, names, values, text, methods = _of_length(content, 6)
     _check_text(model)
     _check_names(names, values)
     check_depth(pk)
     check_depth(values)
     if text is not None:
         _check_text(text)
-    return _lifted(InstanceRow(model, pk, tuple(names), tuple(values), text), lift)
+    row = InstanceRow(model, pk, tuple(names), tuple(values), text, _texts(methods))
+    return _lifted(row, lift)
 
 
 def build_row_set(content: Any, lift: Lift | None) -> Any:
-    """Return the RowSet from ``[model, names, columns]``, lifted."""
-    model, names, packed = _of_length(content, 3)
+    """Return the RowSet from ``[model, names, columns, methods]``, lifted."""
+    model, names, packed, methods = _of_length(content, 4)
     if model is not None:
         _check_text(model)
     _check_names(names, packed)
     columns = tuple(map(unpack_column, packed))
     if len(set(map(len, columns))) > 1:
         raise SerializationError("the columns of a row set differ in length")
-    return _lifted(RowSet(model, tuple(names), columns), lift)
+    return _lifted(RowSet(model, tuple(names), columns, _texts(methods)), lift)
 
 
 def _lifted(value: Any, lift: Lift | None) -> Any:
@@ -87,3 +88,11 @@ def _check_names(names: Any, values: Any) -> None:
         raise SerializationError("malformed: names and values do not match")
     for name in names:
         _check_text(name)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if type(values) is not list:
+        raise SerializationError("malformed: not an array of names")
+    for value in values:
+        _check_text(value)
+    return tuple(values)

@@ -141,14 +141,16 @@ class _Writer:
     def row(self, value: InstanceRow, _depth: int) -> Any:
         model, text = self.write(value.model, 0), self.write(value.text, 0)
         names, values = self.items(value.names, 0), self.items(value.values, 0)
-        return {"$row": [model, self.write(value.pk, 0), names, values, text]}
+        methods = self.items(value.methods, 0)
+        return {"$row": [model, self.write(value.pk, 0), names, values, text, methods]}
 
     def row_set(self, value: RowSet, _depth: int) -> Any:
         columns = []
         for column in value.columns:
             kind, parts, *nulls = pack_column(column)
             columns.append([kind, self.items(parts, 0), *nulls])
-        return {"$rows": [self.write(value.model, 0), self.items(value.names, 0), columns]}
+        names, methods = self.items(value.names, 0), self.items(value.methods, 0)
+        return {"$rows": [self.write(value.model, 0), names, columns, methods]}
 
 
 def _looks_tagged(value: dict[str, Any]) -> bool:
@@ -272,17 +274,17 @@ class _TreeReader:
         return build_ref([model, self.read(pk, 0)], self.lift)
 
     def row(self, content: Any, _depth: int) -> Any:
-        model, pk, names, values, text = _list(content)
-        row = [model, self.read(pk, 0), names, self.items(values, 0), text]
+        model, pk, names, values, text, methods = _list(content)
+        row = [model, self.read(pk, 0), names, self.items(values, 0), text, methods]
         return build_row(row, self.lift)
 
     def rows(self, content: Any, _depth: int) -> Any:
-        model, names, columns = _list(content)
+        model, names, columns, methods = _list(content)
         packed = []
         for column in _list(columns):
             kind, parts, *nulls = _list(column)
             packed.append([kind, self.items(parts, 0), *nulls])
-        return build_row_set([model, names, packed], self.lift)
+        return build_row_set([model, names, packed, methods], self.lift)
 
 
 def _check_depth(depth: int) -> None:

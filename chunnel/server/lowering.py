@@ -40,7 +40,7 @@ class Lowering:
             return self._queryset(value)
         if isinstance(value, FieldFile):
             return value.name
-        raise TypeError(f"{type(value).__qualname__} cannot travel")
+        raise TypeError
 
     def exposed(self, model: type[Model]) -> ExposedModel:
         """Return how ``model``, or the nearest of its bases that is, is exposed."""
@@ -53,6 +53,8 @@ class Lowering:
         )
 
     def _queryset(self, queryset: QuerySet[Any]) -> Any:
+        if not hasattr(queryset, "_iterable_class"):
+            raise TypeError("it is not a queryset of this project; return its values")
         evaluated = queryset._result_cache is not None  # noqa: SLF001
         if not issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001
             most = DEFAULT_MAX_ROWS
@@ -74,7 +76,7 @@ def instance_row(exposed: ExposedModel, instance: Model) -> InstanceRow:
         names = tuple(name for name in names if name not in missing)
     values = tuple(getattr(instance, name) for name in names)
     text = str(instance) if exposed.shows_text else None
-    return InstanceRow(exposed.name, instance.pk, names, values, text)
+    return InstanceRow(exposed.name, instance.pk, names, values, text, exposed.methods)
 
 
 def rows(exposed: ExposedModel, queryset: QuerySet[Any]) -> RowSet:
@@ -90,7 +92,7 @@ def rows(exposed: ExposedModel, queryset: QuerySet[Any]) -> RowSet:
     # Prefetching is for instances, of which there are none.
     tuples = list(bounded.prefetch_related(None).values_list("pk", *exposed.attributes))
     check_rows(exposed, len(tuples))
-    return columns(exposed.name, (PK_COLUMN, *exposed.attributes), tuples)
+    return columns(exposed.name, (PK_COLUMN, *exposed.attributes), tuples, exposed.methods)
 
 
 def row_set(exposed: ExposedModel, instances: Sequence[Model]) -> RowSet:
@@ -100,13 +102,18 @@ def row_set(exposed: ExposedModel, instances: Sequence[Model]) -> RowSet:
     if exposed.shows_text:
         names = (*names, TEXT_COLUMN)
         found.append([str(instance) for instance in instances])
-    return RowSet(exposed.name, names, tuple(found))
+    return RowSet(exposed.name, names, tuple(found), exposed.methods)
 
 
-def columns(model: str | None, names: tuple[str, ...], tuples: Sequence[Iterable[Any]]) -> RowSet:
+def columns(
+    model: str | None,
+    names: tuple[str, ...],
+    tuples: Sequence[Iterable[Any]],
+    methods: tuple[str, ...] = (),
+) -> RowSet:
     """Return rows as columns."""
     found: tuple[Sequence[Any], ...] = tuple(zip(*tuples, strict=True))
-    return RowSet(model, names, found or tuple([] for _ in names))
+    return RowSet(model, names, found or tuple([] for _ in names), methods)
 
 
 def slices(whole: RowSet, size: int) -> Iterable[RowSet]:
@@ -114,7 +121,7 @@ def slices(whole: RowSet, size: int) -> Iterable[RowSet]:
     length = len(whole.columns[0]) if whole.columns else 0
     for start in range(0, length, size):
         cut = tuple(column[start : start + size] for column in whole.columns)
-        yield RowSet(whole.model, whole.names, cut)
+        yield RowSet(whole.model, whole.names, cut, whole.methods)
 
 
 def check_rows(exposed: ExposedModel, count: int) -> None:

@@ -152,7 +152,10 @@ def _operate(exposed: ExposedModel, queryset: QuerySet[Any], plan: Plan, operati
     found = getattr(
         queryset.prefetch_related(None).values_list("pk", *exposed.attributes), operation
     )()
-    return None if found is None else InstanceRow(exposed.name, found[0], names, tuple(found[1:]))
+    if found is None:
+        return None
+    values = tuple(found[1:])
+    return InstanceRow(exposed.name, found[0], names, values, methods=exposed.methods)
 
 
 def _rows(exposed: ExposedModel, queryset: QuerySet[Any], plan: Plan) -> RowSet | Batches:

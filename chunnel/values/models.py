@@ -17,13 +17,17 @@ class InstanceRef(NamedTuple):
 
 
 class InstanceRow(NamedTuple):
-    """An instance as a result: its key and its readable fields, and what ``str()`` of it is."""
+    """An instance as a result: its key and its readable fields, and what ``str()`` of it is.
+
+    ``methods`` names the methods that may be called, so that the receiver knows what it has.
+    """
 
     model: str
     pk: Any
     names: tuple[str, ...]
     values: tuple[Any, ...]
     text: str | None = None
+    methods: tuple[str, ...] = ()
 
 
 class RowSet(NamedTuple):
@@ -32,11 +36,13 @@ class RowSet(NamedTuple):
     ``model`` is None for plain rows (``values_list``). All columns are of equal length. Rows of a
     model always have a column of keys named PK_COLUMN and, where the server shows what ``str()`` of
     an instance is, one of texts named TEXT_COLUMN; the other columns are the readable fields.
+    ``methods`` names the methods that may be called on each of them.
     """
 
     model: str | None
     names: tuple[str, ...]
     columns: tuple[Sequence[Any], ...]
+    methods: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return the rows as tuples in order."""

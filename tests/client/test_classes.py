@@ -306,7 +306,7 @@ def test_classes_that_join_another_are_called_here(bank: str) -> None:  # noqa: 
 
 def test_pickles_reach_another_process(tmp_path: Path) -> None:
     """Names, classes, exceptions, instances and querysets, in a process that never named them."""
-    account = make_instance(economy.money.Account, 1, ("uid",), (5,), "Ann")
+    account = make_instance(economy.money.Account, 1, ("uid",), (5,), "Ann", ("deposit",))
     things = [
         economy.money.balance.using(timeout=2),
         economy.money.Account,
@@ -323,6 +323,8 @@ def test_pickles_reach_another_process(tmp_path: Path) -> None:
         f"things = pickle.loads(pathlib.Path({str(path)!r}).read_bytes())\n"
         "assert isinstance(things[3], things[1])\n"
         "assert things[3].uid == 5\n"
+        "assert things[3].deposit == things[4]\n"
+        "assert not hasattr(things[3], 'wipe')\n"
         "assert type(things[2]) is things[1].DoesNotExist\n"
         "assert things[5].model is things[1]\n"
         "assert 'chunnel.client.calling' not in __import__('sys').modules\n"

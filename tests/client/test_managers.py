@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.template import Context, Template
 
 from chunnel import ConnectionLost, QueryRefused, remote, remotes
 from chunnel.client.managers import RemoteManager
+from chunnel.client.unsupported import ATTRIBUTES, DUCKS
 from chunnel.test import assertNumRPCs, override_remote
 
 from .bank import bank  # noqa: F401 - a fixture
@@ -35,6 +38,15 @@ def test_begins_a_queryset_each_time() -> None:
     assert isinstance(Account.objects, RemoteManager)
     for attribute in ("__iter__", "__len__", "query", "evaluated", "is_evaluated", "_plan", "X"):
         assert not hasattr(Account.objects, attribute)
+
+
+@pytest.mark.parametrize("begin", [Account.objects, Account.objects.filter(uid=1)])
+def test_ducks(begin: Any) -> None:
+    """What libraries feel for is not there; a list would do as well as the rows."""
+    with assertNumRPCs(0):
+        assert [name for name in DUCKS | ATTRIBUTES if hasattr(begin, name)] == []
+        with pytest.raises(AttributeError, match="isoformat"):
+            json.dumps(begin, default=lambda value: value.isoformat())
 
 
 def test_methods_are_named_without_a_request() -> None:

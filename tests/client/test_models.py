@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,11 @@ from django.core.exceptions import FieldDoesNotExist
 from django.template import Context, Template
 
 from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
-from chunnel.client.models import instances_class, make_instance, reference
-from chunnel.test import assertNumRPCs
+from chunnel.client.models import RemoteField, instances_class, make_instance, reference
+from chunnel.client.names import NOT_STEPS
+from chunnel.client.unsupported import ATTRIBUTES, DUCKS
+from chunnel.schema import FieldSchema
+from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import InstanceRef
 
 from .bank import OPENED, bank  # noqa: F401 - a fixture
@@ -24,7 +28,10 @@ economy = remote.economy
 
 def _account(key: Any = 1, **fields: Any) -> Any:
     fields = fields or {"uid": 5, "owner": "Ann"}
-    return make_instance(economy.money.Account, key, tuple(fields), fields.values(), "Ann (5)")
+    account = economy.money.Account
+    return make_instance(
+        account, key, tuple(fields), fields.values(), "Ann (5)", methods=("deposit",)
+    )
 
 
 def test_fields_are_attributes() -> None:
@@ -79,6 +86,7 @@ def test_pickle_and_copy() -> None:
         assert (again.uid, again.tags, str(again)) == (6, ["a"], "Ann (5)")
         with pytest.raises(UnsavedChanges):
             again.deposit()
+        assert not hasattr(again, "wipe")
     assert copy.copy(account).tags is account.tags
     assert copy.deepcopy(account).tags is not account.tags
 
@@ -100,8 +108,56 @@ def test_ducks(name: str) -> None:
     assert not hasattr(_account(), name)
 
 
-def test_unknown_attribute_without_a_schema() -> None:
-    """It is a method, named without a request; to call it is the request."""
+def test_attributes_are_a_closed_set(bank: str) -> None:  # noqa: F811
+    """Without a schema too: nothing that others feel for is there, and to ask makes no request."""
+    accounts = economy.bank.Account.objects
+    instances = [
+        accounts.get(uid=1),  # as a single row,
+        accounts.filter(uid=1)[0],  # from columns,
+        economy.bank.account(1),  # as a result,
+        economy.bank.rich(Decimal(0))[0],  # from a queryset as a result
+        economy.bank.Branch.objects.first(),  # and from one of a model that shows no text
+    ]
+    felt_for = DUCKS - {"pk"} | NOT_STEPS | ATTRIBUTES
+    unknown = ("objects", "save", "delete", "refresh_from_db", "wipe", "secret", "anything")
+    assert remotes["economy"].held_schema is None
+    with assertNumRPCs(0):
+        for instance in instances:
+            assert [name for name in (*felt_for, *unknown) if hasattr(instance, name)] == []
+            with pytest.raises(TypeError, match="not JSON serializable"):
+                json.dumps(instance)
+            with pytest.raises(AttributeError, match="isoformat"):
+                json.dumps(instance, default=lambda value: value.isoformat())
+        for instance in instances[:4]:
+            assert callable(instance.deposit)
+            assert {"deposit", "withdraw", "history", "describe", "uid", "pk"} <= set(dir(instance))
+            with pytest.raises(AttributeError, match=r"'wipe'; it has uid, .*, deposit, describe"):
+                instance.wipe
+        assert not hasattr(instances[4], "deposit")
+
+
+def test_the_key_of_what_was_not_fetched(bank: str) -> None:  # noqa: F811
+    """Of a foreign key only the key is there; the other instance is not a method."""
+    account = economy.bank.Account.objects.get(uid=1)
+    with assertNumRPCs(0), pytest.raises(FieldNotFetched, match=r"'branch'.*key.*'branch_id'"):
+        account.branch
+    assert not hasattr(account, "branch")
+    assert account.branch_id
+
+
+def test_methods_of_fakes() -> None:
+    """In a test a fake of a method makes it one, whatever rows it is called on."""
+    with override_remote(
+        "economy", {"money.Account": [{"uid": 1}], "money.Account.grow": lambda account: 3}
+    ):
+        account = economy.money.Account.objects.get(uid=1)
+        assert account.grow() == 3
+        assert not hasattr(account, "shrink")
+    assert not hasattr(account, "grow")
+
+
+def test_method_without_a_schema() -> None:
+    """It is named without a request; to call it is the request."""
     with assertNumRPCs(0):
         method = _account().deposit
     assert repr(method) == "<remote method Account.deposit of <Account: Ann (5)>>"
@@ -124,7 +180,7 @@ def test_unknown_attribute_with_a_schema(bank: str) -> None:  # noqa: F811
         account.wipe
     assert not hasattr(account, "secret")
     assert {"deposit", "uid", "pk"} <= set(dir(account))
-    assert "_key" not in dir(account)
+    assert not {"_key", "_methods"} & set(dir(account))
 
 
 def test_templates_read_and_never_call(bank: str) -> None:  # noqa: F811
@@ -218,9 +274,19 @@ class TestMeta:
         assert meta.get_field("owner").value_from_object(_account()) == "Ann"
         assert economy.bank.Branch._meta.verbose_name_plural == "branches"
         assert economy.bank.Branch._meta.pk.name == "id"
+        assert (fields["branch"].attname, fields["owner"].attname) == ("branch_id", "owner")
         assert meta.ordering == ("uid",)
         with pytest.raises(FieldDoesNotExist, match="secret"):
             meta.get_field("secret")
+
+    def test_foreign_keys(self) -> None:
+        """They are named as their keys, also where the other model is not exposed."""
+        for kind in ("ForeignKey", "OneToOneField"):
+            hidden = RemoteField(
+                economy.bank.Account, FieldSchema("owner", kind, "owner"), primary_key=False
+            )
+            assert (hidden.attname, hidden.is_relation) == ("owner_id", True)
+            assert hidden.value_from_object(_account(owner_id=3)) == 3
 
     def test_not_exposed(self, bank: str) -> None:  # noqa: F811
         """A model that the schema does not have has no fields to show."""

@@ -17,10 +17,12 @@ PLAIN = RowSet(None, ("uid", "owner"), ([1, 2], ["a", "b"]))
 
 def test_instances() -> None:
     """Key and text stand beside the fields, wherever their columns are."""
-    rows = RowSet("money.Account", ("uid", "__str__", "pk"), ([1, 2], ["one", "two"], [10, 20]))
+    columns = ([1, 2], ["one", "two"], [10, 20])
+    rows = RowSet("money.Account", ("uid", "__str__", "pk"), columns, ("deposit",))
     found = list(instances(Account, rows))
     assert [(each.pk, each.uid, str(each)) for each in found] == [(10, 1, "one"), (20, 2, "two")]
     assert found[0]._fetched == ("uid",)
+    assert all(hasattr(each, "deposit") and not hasattr(each, "wipe") for each in found)
 
 
 def test_instances_without_fields_or_texts() -> None:
@@ -54,8 +56,11 @@ def test_named_rows() -> None:
 def test_single_rows() -> None:
     """What get, first and last gave."""
     plan = Plan("money.Account")
-    one = read_row(Account, InstanceRow("money.Account", 1, ("uid",), (5,), "text"), plan)
+    row = InstanceRow("money.Account", 1, ("uid",), (5,), "text", ("deposit",))
+    one = read_row(Account, row, plan)
     assert (one.pk, one.uid, str(one)) == (1, 5, "text")
+    assert hasattr(one, "deposit")
+    assert not hasattr(one, "wipe")
     assert read_row(Account, None, plan) is None
     assert read_row(Account, {"uid": 1}, plan.then(Values(("uid",)))) == {"uid": 1}
     named = plan.then(ValuesList(("uid",), named=True))

@@ -82,13 +82,16 @@ def columns(length: int) -> st.SearchStrategy[list[Any]]:
     )
 
 
+methods = st.lists(texts, max_size=3).map(tuple)
+
+
 @st.composite
 def row_sets(draw: st.DrawFn) -> RowSet:
     """Draw a row set of a few columns."""
     names = draw(st.lists(texts, max_size=4))
     length = draw(st.integers(0, 6))
     drawn = tuple(draw(columns(length)) for _ in names)
-    return RowSet(draw(st.none() | texts), tuple(names), drawn)
+    return RowSet(draw(st.none() | texts), tuple(names), drawn, draw(methods))
 
 
 @st.composite
@@ -96,7 +99,8 @@ def instance_rows(draw: st.DrawFn) -> InstanceRow:
     """Draw an instance with a few fields."""
     fields = draw(st.lists(st.tuples(texts, scalars), max_size=4))
     names, values = zip(*fields, strict=True) if fields else ((), ())
-    return InstanceRow(draw(texts), draw(scalars), names, values, draw(st.none() | texts))
+    text = draw(st.none() | texts)
+    return InstanceRow(draw(texts), draw(scalars), names, values, text, draw(methods))
 
 
 def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -17,9 +17,10 @@ TABLE = TypeTable([WireType("c", complex, lambda c: [c.real, c.imag], lambda c: 
 def test_parts_become_what_they_were() -> None:
     assert build_own(["c", [1, 2]], TABLE) == 1 + 2j
     assert build_ref(["m.A", 1], None) == InstanceRef("m.A", 1)
-    assert build_row(["m.A", 1, ["a"], [2], None], None) == InstanceRow("m.A", 1, ("a",), (2,))
-    assert build_row_set([None, ["a"], [["", [1]]]], None) == RowSet(None, ("a",), ([1],))
-    assert build_row_set([None, [], []], None) == RowSet(None, (), ())
+    row = InstanceRow("m.A", 1, ("a",), (2,), None, ("f",))
+    assert build_row(["m.A", 1, ["a"], [2], None, ["f"]], None) == row
+    assert build_row_set([None, ["a"], [["", [1]]], []], None) == RowSet(None, ("a",), ([1],))
+    assert build_row_set([None, [], [], ["f"]], None) == RowSet(None, (), (), ("f",))
 
 
 def test_lift_has_the_last_word() -> None:
@@ -37,13 +38,16 @@ def test_malformed_own_values_are_refused(content: Any) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        ("m", 1, [], [], None),
-        ["m", 1, [], []],
-        [1, 1, [], [], None],
-        ["m", 1, ["a"], [], None],
-        ["m", 1, ("a",), (1,), None],
-        ["m", 1, [b"a"], [1], None],
-        ["m", 1, [], [], 5],
+        ("m", 1, [], [], None, []),
+        ["m", 1, [], [], None],
+        [1, 1, [], [], None, []],
+        ["m", 1, ["a"], [], None, []],
+        ["m", 1, ("a",), (1,), None, []],
+        ["m", 1, [b"a"], [1], None, []],
+        ["m", 1, [], [], 5, []],
+        ["m", 1, [], [], None, None],
+        ["m", 1, [], [], None, "f"],
+        ["m", 1, [], [], None, [1]],
     ],
 )
 def test_malformed_rows_are_refused(content: Any) -> None:
@@ -54,10 +58,13 @@ def test_malformed_rows_are_refused(content: Any) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        [1, [], []],
-        ["m", ["a"], []],
-        ["m", ["a", "b"], [["", [1]], ["", []]]],
-        ["m", "a", ["x"]],
+        ["m", [], []],
+        [1, [], [], []],
+        ["m", ["a"], [], []],
+        ["m", ["a", "b"], [["", [1]], ["", []]], []],
+        ["m", "a", ["x"], []],
+        ["m", [], [], [1]],
+        ["m", [], [], ("f",)],
     ],
 )
 def test_malformed_row_sets_are_refused(content: Any) -> None:

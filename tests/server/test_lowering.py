@@ -11,6 +11,7 @@ from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
 from django.test.utils import isolate_apps
 
+from chunnel import remote
 from chunnel.registry import Registry, registry
 from chunnel.server.failures import Refusal
 from chunnel.server.lowering import Lowering, columns, slices
@@ -21,6 +22,7 @@ from .conftest import make_accounts
 
 lower = Lowering(registry)
 NAMES = ("uid", "owner", "balance", "opened", "kind", "branch_id")
+METHODS = ("deposit", "describe", "history", "withdraw")
 
 
 @pytest.mark.django_db
@@ -34,6 +36,7 @@ class TestInstances:
             NAMES,
             (1, "Citizen 1", Decimal(5), account.opened, "current", account.branch_id),
             "Citizen 1 (1)",
+            METHODS,
         )
 
     def test_deferred_fields_are_not_fetched(self, django_assert_num_queries: object) -> None:
@@ -66,8 +69,12 @@ class TestInstances:
         assert lower(FieldFile(None, FileField(), "a/b.txt")) == "a/b.txt"
 
     def test_anything_else(self) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^$"):
             lower(object())
+
+    def test_a_queryset_of_another_project(self) -> None:
+        with pytest.raises(TypeError, match="not a queryset of this project"):
+            lower(remote.economy.bank.Account.objects.all())
 
 
 @pytest.mark.django_db
@@ -78,6 +85,7 @@ class TestQuerysets:
             rows = lower(Account.objects.order_by("-uid"))
         assert rows.model == "bank.Account"
         assert rows.names == (PK_COLUMN, *NAMES, TEXT_COLUMN)
+        assert rows.methods == METHODS
         assert list(rows.columns[1]) == [2, 1]
 
     def test_evaluated(self, django_assert_num_queries: object) -> None:
@@ -88,7 +96,7 @@ class TestQuerysets:
             with django_assert_num_queries(0):  # type: ignore[operator]
                 rows = lower(queryset)
             again_rows = lower(again)
-            assert rows.names == again_rows.names
+            assert (rows.names, rows.methods) == (again_rows.names, again_rows.methods)
             assert rows.rows() == again_rows.rows()
 
     def test_values(self) -> None:
@@ -127,7 +135,7 @@ class TestColumns:
         assert columns(None, ("x", "y"), []) == RowSet(None, ("x", "y"), ([], []))
 
     def test_slices(self) -> None:
-        whole = columns("a.B", ("x",), [(number,) for number in range(5)])
+        whole = columns("a.B", ("x",), [(number,) for number in range(5)], ("f",))
         found = list(slices(whole, 2))
         assert [each.columns for each in found] == [((0, 1),), ((2, 3),), ((4,),)]
-        assert {each.model for each in found} == {"a.B"}
+        assert {(each.model, each.methods) for each in found} == {("a.B", ("f",))}
