@@ -33,7 +33,8 @@ class Request:
     """One call as middleware sees it.
 
     ``name`` is the remote name ("money.balance"), ``args`` and ``kwargs`` are the arguments, which
-    may be changed. On the server ``call`` is the ServedCall, ``effect`` what was declared,
+    may be changed. ``effect`` is "read", "idempotent" or "write", as the server declares it; on the
+    client it is None as long as that is not known. On the server ``call`` is the ServedCall,
     ``target`` the registry's entry; instances among the arguments are still references. On the
     client ``alias`` is the remote's, ``options`` the call's, and ``meta`` travels with it.
     """
@@ -59,7 +60,7 @@ class Request:
         kwargs: dict[str, Any],
         *,
         call: ServedCall | None = None,
-        effect: str = "write",
+        effect: str | None = None,
         target: Any = None,
         alias: str = "",
         options: Any = None,

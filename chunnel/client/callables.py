@@ -16,7 +16,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -90,14 +89,14 @@ class RemoteCallable(Path):
         value = await remote.acall(".".join(self._path), args, kwargs, self._options)
         return self._finished(value)
 
-    def submit(self, /, *args: Any, **kwargs: Any) -> Pending | Finishing:
+    def submit(self, /, *args: Any, **kwargs: Any) -> Pending:
         """Send the call and return a Pending at once; its ``result()`` waits for the value."""
         remote = get_remote(self._alias)
         args = self._prepared(remote, args)
         pending = remote.submit(".".join(self._path), args, kwargs, self._options)
         if type(self)._finished is RemoteCallable._finished:
             return pending
-        return Finishing(pending, self)
+        return pending.finish_with(self._finished)
 
     def stream(self, /, *args: Any, **kwargs: Any) -> Stream:
         """Call a generator function and return the stream, for ``for`` and ``async for``."""
@@ -169,41 +168,6 @@ class RemoteCallable(Path):
 
 RemoteCallable.__doc__ = _Documentation(RemoteCallable.__doc__)  # type: ignore[assignment]
 _DUNDERS = ("__doc__", "__module__", "__name__", "__qualname__", "__signature__")
-
-
-class Finishing:
-    """A Pending whose value is finished by the callable it belongs to, once."""
-
-    def __init__(self, pending: Pending, callable_: RemoteCallable):
-        self._pending = pending
-        self._callable = callable_
-        self._value: list[Any] = []
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait up to ``timeout`` seconds for the value and return it, or raise as the call did."""
-        value = self._pending.result(timeout)
-        if not self._value:
-            self._value.append(self._callable._finished(value))
-        return self._value[0]
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> Any:
-        await self._pending
-        return self.result()
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait up to ``timeout`` seconds and return what the call raised, or None."""
-        return self._pending.exception(timeout)
-
-    def done(self) -> bool:
-        """Say whether the call has ended."""
-        return self._pending.done()
-
-    def cancel(self) -> Any:
-        """Give the call up; the server is told."""
-        return self._pending.cancel()
 
 
 def given(options: CallOptions) -> dict[str, Any]:

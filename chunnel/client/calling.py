@@ -26,7 +26,7 @@ from ..values import TypeTable
 from . import balancers, synchronous
 from .answers import UNRESPONSIVE_AFTER
 from .connections import MAX_CONNECTIONS, MAX_STREAMS, EndpointPool, Unreachable
-from .endpoints import DIAL_TIMEOUT, Endpoints
+from .endpoints import DIAL_TIMEOUT, Endpoints, cancel_all
 from .exchanges import MAX_RESULT, Exchange
 from .inquiries import EndpointStatus, Schemas, ping_endpoints
 from .lifecycle import PerHub, forbid_event_loop
@@ -110,8 +110,6 @@ class Caller:
             self, self._endpoints.get(), self.exchange(name, args, kwargs, options, lower, lift)
         )
 
-    call_or_stream = call
-
     async def acall(
         self,
         name: str,
@@ -143,7 +141,7 @@ class Caller:
             found = self._through(self._submit, name, args, kwargs, options, lower, lift)
             return found if isinstance(found, Pending) else Pending.settled(found)
         exchange = self.exchange(name, args, kwargs, options, lower, lift)
-        return multiplexer().submit(self, exchange)
+        return self._multiplexed(exchange)
 
     def stream(
         self,
@@ -183,7 +181,13 @@ class Caller:
 
     async def aperform(self, exchange: Exchange) -> Any:
         """Have the multiplexer carry out a call, and wait for it."""
-        return await multiplexer().submit(self, exchange)
+        return await self._multiplexed(exchange)
+
+    def _multiplexed(self, exchange: Exchange) -> Pending:
+        endpoints = self._endpoints.made()
+        if endpoints is not None and endpoints.abandoned:
+            cancel_all(endpoints.abandoned)
+        return multiplexer().submit(self, exchange)
 
     # Middleware
 
@@ -201,7 +205,7 @@ class Caller:
             list(args),
             dict(kwargs),
             alias=self.alias,
-            effect=options.effect or "write",
+            effect=options.effect,
             options=options,
             meta=dict(options.meta),
         )
@@ -236,7 +240,7 @@ class Caller:
         return await self.aperform(self._requested(request))
 
     def _submit(self, request: _Request) -> Pending:
-        return multiplexer().submit(self, self._requested(request))
+        return self._multiplexed(self._requested(request))
 
     def _stream(self, request: _Request) -> Stream:
         return Stream.later(self, self._requested(request))
@@ -266,10 +270,12 @@ class Caller:
             pipe = transport.dial(endpoint, self.settings.options, timeout=timeout)
         except PipeClosed as error:
             raise Unreachable(error.reason) from None
+        except OSError as error:
+            raise Unreachable(f"{endpoint}: {error}") from error
         link = ClientLink(pipe, hello=self._hello, limits=self._limits)
         try:
             welcome = link.open(max(0.0, deadline - time.monotonic()))
-        except (PipeClosed, ProtocolError) as error:
+        except (PipeClosed, ProtocolError, OSError) as error:
             link.close()
             raise Unreachable(str(error)) from None
         except BaseException:
@@ -301,19 +307,20 @@ class Caller:
         """The newest schema held, if any; never a request."""
         return self._schemas.held
 
+    @property
+    def current_schema(self) -> Schema | None:
+        """The schema of the servers met last, if it is held; never a request."""
+        return self._schemas.current
+
+    def keep_schema(self, wire: Sequence[Any]) -> Schema:
+        """Keep a schema that was fetched and return it; raise ValueError if it is none."""
+        return self._schemas.keep(wire)
+
     def schema(self, options: CallOptions = DEFAULT_OPTIONS) -> Schema:
         """Return the schema of the servers met last, fetched where it is not held."""
         found = self._schemas.current
         if found is None:
-            found = self._schemas.keep(self.call("chunnel.schema", options=_reading(options)))
-        return found
-
-    async def aschema(self, options: CallOptions = DEFAULT_OPTIONS) -> Schema:
-        """The same for asynchronous code."""
-        found = self._schemas.current
-        if found is None:
-            wire = await self.acall("chunnel.schema", options=_reading(options))
-            found = self._schemas.keep(wire)
+            found = self.keep_schema(self.call("chunnel.schema", options=_reading(options)))
         return found
 
 

@@ -150,7 +150,7 @@ class EndpointPool:
             and not found.owed
         ):
             return found
-        place.idle.append(found)
+        self._lay_down(found)
         return None
 
     def borrow(self, place: Place, deadline: float | None, dial_timeout: float) -> Connection:
@@ -201,6 +201,10 @@ class EndpointPool:
                 if left is not None and left <= 0:
                     raise NoRoom(f"all {self.limit} connections to {self.endpoint} are in use")
                 self._freed.wait(left)
+        except BaseException:
+            # An interrupt may come just when we were told of a connection: tell another.
+            self._freed.notify()
+            raise
         finally:
             self._waiting -= 1
 
@@ -276,15 +280,19 @@ class EndpointPool:
         connection.owed = owed
         connection.used = True
         connection.idle_since = now = self._clock()
+        self._lay_down(connection)
+        if now >= self._next_tidying:
+            self._next_tidying = now + TIDY_EVERY
+            self.close_idle(now)
+
+    def _lay_down(self, connection: Connection) -> None:
+        """Leave a connection to whoever comes next, or waits."""
         connection.place.idle.append(connection)
         # Who waits has counted himself before he looked at the idle ones, so either he saw this
         # one or we see him.
         if self._waiting:
             with self._lock:
                 self._freed.notify()
-        if now >= self._next_tidying:
-            self._next_tidying = now + TIDY_EVERY
-            self.close_idle(now)
 
     def _ends_stream(self, connection: Connection) -> bool:
         """Count the connection of a stream as one for calls again, if there is a slot."""
@@ -334,16 +342,20 @@ class EndpointPool:
         self.close(connection)
 
     def close_idle(self, now: float) -> None:
-        """Close the connections that were idle for too long."""
+        """Close the connections that were idle for too long.
+
+        One that is not is only looked at: out of the list for a moment, it would be missing to who
+        begins to wait just then.
+        """
         for place in self.places:
             idle = place.idle
             while idle:
                 try:
-                    oldest = idle.pop(0)
-                except IndexError:  # another thread took the last one
-                    break
-                if now - oldest.idle_since < oldest.max_idle:
-                    idle.insert(0, oldest)
+                    oldest = idle[0]
+                    if now - oldest.idle_since < oldest.max_idle:
+                        break
+                    idle.remove(oldest)
+                except (IndexError, ValueError):  # another thread took it
                     break
                 self.close(oldest)
 

@@ -21,8 +21,6 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..protocol.errors import ProtocolError
-from ..transports.base import PipeClosed
 from .balancers import Balancer, Target
 from .connections import EndpointPool, Place, Unreachable
 from .threads import native_rlock, start_native, start_thread
@@ -89,7 +87,6 @@ class Endpoints:
         self._start = start_native if native else start_thread
         self.ejected = False
         self._targets: tuple[Place, ...] = ()
-        self._healthy = 0
         for pool in pools:
             pool.on_change(self.refresh)
         self.refresh()
@@ -152,7 +149,11 @@ class Endpoints:
         for endpoint, health in self.health.items():
             if health.healthy or now < health.retry_at or not self._may_probe(health):
                 continue
-            self._start(partial(self._probe, endpoint), "chunnel-probe")
+            try:
+                self._start(partial(self._probe, endpoint), "chunnel-probe")
+            except RuntimeError as error:  # no more threads
+                health.probing = False
+                self.failed(endpoint, str(error))
 
     def _may_probe(self, health: Health) -> bool:
         """Take the right to probe an endpoint, if nobody has it."""
@@ -162,11 +163,16 @@ class Endpoints:
 
     def _probe(self, endpoint: str) -> None:
         try:
-            self.pools[endpoint].fill(DIAL_TIMEOUT)
-        except (Unreachable, PipeClosed, ProtocolError) as error:
+            if self.pools[endpoint].fill(DIAL_TIMEOUT):
+                self.recovered(endpoint)
+            else:
+                # All slots are taken, which says nothing: their calls may wait for a dead server.
+                self.failed(endpoint, self.health[endpoint].reason)
+        except Unreachable as error:
             self.failed(endpoint, str(error))
-        else:
-            self.recovered(endpoint)
+        except Exception as error:
+            logger.exception("Endpoint %s cannot be probed", endpoint)
+            self.failed(endpoint, str(error) or type(error).__name__)
         finally:
             self.health[endpoint].probing = False
 

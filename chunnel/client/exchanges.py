@@ -7,7 +7,8 @@ The rules:
 
 * Another attempt is made only when the call surely was not executed: no connection, BUSY, a message
   that did not leave. After a loss in the middle only a call whose effect is known to be "read" or
-  "idempotent" is made again.
+  "idempotent" is made again; where the effect is not known, the schema is fetched from another
+  endpoint first, within the time that the call has.
 * The timeout that stands in the settings bounds the wait for the first answer. One that was given
   for this call bounds all of it, and so does the deadline of the call being served, if there is
   one.
@@ -74,6 +75,7 @@ class Exchange:
     attempts: list[Attempt] | None = None  # made when the first one fails
     tried: set[str | Place] | tuple[()] = ()
     deadline: float | None = None  # of the whole call
+    was_lost = False  # with a connection, once or more: it may have been executed
     _parts: list[bytes] | None = None
     _blobs: list[bytes]  # with ``_parts``
     _slices: list[bytes] | None = None  # of a blob that goes on
@@ -91,6 +93,7 @@ class Exchange:
         self.name = name
         self.packed = packed
         self.options = options
+        self.effect = options.effect
         self.lift = lift
         self.begin()
 
@@ -162,10 +165,24 @@ class Exchange:
         now = time.monotonic()
         self.attempts.append(Attempt(endpoint, began - self.began, now - self.began, outcome))
 
+    def note_lost(self, endpoint: str, outcome: str) -> None:
+        """Remember that the connection was lost after the call was sent."""
+        self.was_lost = True
+        self.note(endpoint, outcome, self.sent)
+
     @property
-    def repeatable(self) -> bool:
-        """Whether a second execution does no harm."""
-        return self.options.effect in _REPEATABLE
+    def repeatable(self) -> bool | None:
+        """Whether a second execution does no harm; None if that is not known."""
+        return None if self.effect is None else self.effect in _REPEATABLE
+
+    def inquiry(self) -> Exchange:
+        """Return a call for the schema, to where this one may go next, in the time this one has."""
+        options = CallOptions(effect="read", meta=self.options.meta)
+        inquiry = self.caller.exchange("chunnel.schema", (), {}, options)
+        inquiry.attempts, inquiry.tried = [], set(self.tried)
+        limits = [one for one in (self.first_deadline, inquiry.first_deadline) if one is not None]
+        inquiry.first_deadline = inquiry.deadline = min(limits, default=None)
+        return inquiry
 
     # Ends
 
@@ -247,12 +264,31 @@ class Exchange:
         """Return the exception for a BUSY that could not be tried elsewhere."""
         error = ServerBusy(message or "The server had no room for the call.")
         error.call = self.info()
+        error.maybe_executed = self.was_lost
         return error
 
-    def timed_out(self, seconds: float, *, sent: bool, why: str = "") -> CallError:
-        """Return the exception for an answer that did not come in time."""
-        text = f"{self.alias}.{self.name}: no answer from {self.endpoint} within {seconds:.3g} s"
-        return CallTimeout(f"{text}{why}", call=self.info(), maybe_executed=sent)
+    def timed_out(self, seconds: float, *, sent: bool) -> CallError:
+        """Return the exception for an answer that did not come, or not whole, in time."""
+        if not sent:
+            text = f"it could not be sent within {seconds:.3g} s{self._reasons()}"
+        elif self.has_parts:
+            text = f"the result from {self.endpoint} was not complete within {seconds:.3g} s"
+        else:
+            text = f"no answer from {self.endpoint} within {seconds:.3g} s"
+        return CallTimeout(
+            f"{self.alias}.{self.name}: {text}",
+            call=self.info(),
+            maybe_executed=sent or self.was_lost,
+        )
+
+    def stalled(self, seconds: float, *, idle: bool) -> CallError:
+        """Return the exception for a stream that paused for so long, or took so long in all."""
+        said = "sent nothing for" if idle else "did not end within"
+        return CallTimeout(
+            f"{self.alias}.{self.name}: the stream from {self.endpoint} {said} {seconds:.3g} s",
+            call=self.info(),
+            maybe_executed=True,
+        )
 
     def wedged(self, seconds: float) -> CallError:
         """Return the exception for a server whose process lives and answers not even a PING."""
@@ -273,18 +309,26 @@ class Exchange:
 
     def unreachable(self) -> CallError:
         """Return the exception for a call that no endpoint took; it names each one's reason."""
+        return ConnectionLost(
+            f"No endpoint of {self.alias!r} could be reached{self._reasons()}",
+            call=self.info(),
+            maybe_executed=self.was_lost,
+        )
+
+    def _reasons(self) -> str:
+        """Return each endpoint's latest reason in brackets, or nothing if there is none."""
         reasons = {one.endpoint: one.outcome for one in self.attempts or ()}
         listed = "; ".join(
             reason if endpoint in reason else f"{endpoint}: {reason}"
             for endpoint, reason in reasons.items()
         )
-        return ConnectionLost(
-            f"No endpoint of {self.alias!r} could be reached ({listed})", call=self.info()
-        )
+        return f" ({listed})" if listed else ""
 
     def no_room(self, reason: str) -> CallError:
         """Return the exception for a call that found no free connection."""
-        return PoolExhausted(f"{self.alias}.{self.name}: {reason}", call=self.info())
+        return PoolExhausted(
+            f"{self.alias}.{self.name}: {reason}", call=self.info(), maybe_executed=self.was_lost
+        )
 
     def violated(self, reason: str) -> CallError:
         """Return the exception for a peer that left the protocol."""
@@ -295,7 +339,9 @@ class Exchange:
     def cancelled(self, *, sent: bool) -> CallError:
         """Return the exception for a call whose caller no longer wants the answer."""
         return CallCancelled(
-            f"{self.alias}.{self.name} was cancelled", call=self.info(), maybe_executed=sent
+            f"{self.alias}.{self.name} was cancelled",
+            call=self.info(),
+            maybe_executed=sent or self.was_lost,
         )
 
     def too_large(self) -> SerializationError:

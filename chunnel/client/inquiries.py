@@ -14,6 +14,7 @@ from ..protocol.messages import Ping, Pong
 from ..schema import Schema, schema_from_wire
 from ..transports.base import PipeClosed
 from .connections import Unreachable
+from .signature import find_function, find_manager_method, find_method, find_model
 
 if TYPE_CHECKING:
     from ..links import ClientLink
@@ -81,6 +82,22 @@ def _ping(
         workers=welcome.workers,
         fingerprint=welcome.fingerprint,
     )
+
+
+def effect_of(schema: Schema, name: str) -> str | None:
+    """Return the declared effect of what has this wire name, or None if the schema has it not."""
+    match name.split("."):
+        case [label, function]:
+            found = find_function(schema, label, function)
+        case [label, cls, method]:
+            model = find_model(schema, label, cls)
+            found = find_method(model, method) if model is not None else None
+        case [label, cls, "objects", method]:
+            model = find_model(schema, label, cls)
+            found = find_manager_method(model, method) if model is not None else None
+        case _:
+            found = None
+    return None if found is None else found.effect
 
 
 class Schemas:

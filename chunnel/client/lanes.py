@@ -2,13 +2,18 @@
 
 A *line* is one connection that carries many calls at once; there is one to each process behind the
 remote's endpoints. A call is in exactly one place at a time: on a line, parked until a connection
-was dialled, or waiting for room; or it has ended. Only the multiplexer's thread uses what is
-defined here.
+was dialled, waiting for room, or undecided (its line broke, and whether it may be made again
+depends on a schema that is being fetched); or it has ended. Only the multiplexer's thread uses
+what is defined here.
+
+Whatever goes wrong while a call is brought to its next place ends this call with that error, and no
+other: a call that is nowhere would be waited for in vain.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import time
 from collections import deque
@@ -20,7 +25,9 @@ from ..protocol.messages import Busy, Cancel, Chunk, Credit, GrantCredit, Messag
 from ..transports.base import PipeClosed
 from .answers import Answer, Patience, Wedged
 from .connections import NoRoom, Unreachable
+from .lines import MAX_LINE_IDLE, Line
 from .threads import start_native
+from .undecided import Undecided
 
 if TYPE_CHECKING:
     from .calling import Caller
@@ -29,31 +36,7 @@ if TYPE_CHECKING:
     from .multiplexer import Multiplexer
     from .pending import Outcome, Pending
 
-CALLS_PER_LINE = (
-    256  # well below what servers accept on one connection; more would only queue there
-)
-MAX_LINE_IDLE = 60.0  # seconds without a call
-
-
-class Line:
-    """One connection and the calls it carries."""
-
-    def __init__(self, connection: Connection):
-        self.connection = connection
-        self.link = connection.link
-        self.place = connection.place
-        self.calls: dict[bytes, Pending] = {}
-        self.patience: Patience | None = None  # while there are calls
-        self.idle_since = time.monotonic()
-        self.descriptors = connection.link.pipe.descriptors()
-
-    def __repr__(self) -> str:
-        return f"<Line {self.place!r}, {len(self.calls)} calls>"
-
-    @property
-    def has_room(self) -> bool:
-        """Whether it takes one more call."""
-        return len(self.calls) < CALLS_PER_LINE and not self.link.retired
+logger = logging.getLogger("chunnel.client")
 
 
 class Lane:
@@ -67,6 +50,7 @@ class Lane:
         self._retiring: set[Line] = set()  # that only finish what they have
         self._parked: dict[Place, list[Pending]] = {}  # by the place that is dialled for them
         self._waiting: deque[Pending] = deque()  # for room on a line
+        self._undecided = Undecided(self, multiplexer)
         self._touched: set[Line] = set()  # to be read before the next poll
         self._by_descriptor: dict[int, Line] = {}
         self._closed = False
@@ -74,7 +58,9 @@ class Lane:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
-        return not (self._lines or self._retiring or self._parked or self._waiting)
+        return not (
+            self._lines or self._retiring or self._parked or self._waiting or self._undecided.calls
+        )
 
     def _all_lines(self) -> list[Line]:
         return [*self._lines.values(), *self._retiring]
@@ -83,12 +69,19 @@ class Lane:
 
     def start(self, pending: Pending) -> None:
         """Send the call where the balancer says, or where else there is hope; or end it."""
+        try:
+            self._start(pending)
+        except Exception as error:
+            logger.exception("%r could not be started", pending)
+            self.end(pending, error)
+
+    def _start(self, pending: Pending) -> None:
         exchange = _exchange(pending)
         full = False
         while not pending.ended:
             place = self.endpoints.pick(exchange.tried, exchange.options.endpoint)
             if place is None:
-                self._end(pending, exchange.unreachable())
+                self.end(pending, exchange.unreachable())
                 return
             line = self._lines.get(place)
             if line is None:
@@ -117,7 +110,7 @@ class Lane:
             self._lost(line, error.reason)
             return False
         except MessageTooLarge as error:
-            self._end(pending, SerializationError(str(error), "args"))
+            self.end(pending, SerializationError(str(error), "args"))
             return True
         line.connection.used = True
         line.calls[message.call_id] = pending
@@ -127,7 +120,7 @@ class Lane:
         self._touched.add(line)
         return True
 
-    def _end(self, pending: Pending, outcome: Outcome) -> None:
+    def end(self, pending: Pending, outcome: Outcome) -> None:
         """Put the last message into the call's mailbox."""
         if pending.ended:
             return
@@ -156,6 +149,7 @@ class Lane:
                 return
         if pending in self._waiting:
             self._waiting.remove(pending)
+        self._undecided.calls.discard(pending)
 
     def cancel(self, pending: Pending) -> None:
         """End a call that nobody waits for any more."""
@@ -165,7 +159,7 @@ class Lane:
         exchange = _exchange(pending)
         if line is not None:
             self._say(line, Cancel(exchange.call_id))
-        self._end(pending, exchange.cancelled(sent=line is not None))
+        self.end(pending, exchange.cancelled(sent=line is not None))
 
     def expire(self, pending: Pending) -> None:
         """End a call whose deadline has passed, unless its answer has begun."""
@@ -179,7 +173,7 @@ class Lane:
         line = pending.line
         if line is not None:
             self._say(line, Cancel(exchange.call_id))
-        self._end(pending, exchange.timed_out(now - exchange.began, sent=line is not None))
+        self.end(pending, exchange.timed_out(now - exchange.began, sent=line is not None))
 
     def grant(self, pending: Pending, credit: Credit) -> None:
         """Allow the server so much more of a stream that is still open."""
@@ -211,12 +205,47 @@ class Lane:
             except (Unreachable, NoRoom) as error:
                 reason = str(error)
                 self._multiplexer.post(lambda: self._not_dialled(place, reason, began))
+            except Exception as error:  # noqa: BLE001 - it is raised to those who wait
+                failure = error
+                self._multiplexer.post(lambda: self._cannot_dial(place, failure))
+            except BaseException as error:
+                reason = repr(error)
+                self._multiplexer.post(lambda: self._not_dialled(place, reason, began))
+                raise
             else:
                 self._multiplexer.post(lambda: self._dialled(place, connection))
 
-        start_native(dial, "chunnel-dial")
+        try:
+            start_native(dial, "chunnel-dial")
+        except RuntimeError as error:  # no more threads
+            self._not_dialled(place, str(error), began)
 
     def _dialled(self, wanted: Place, connection: Connection) -> None:
+        try:
+            self._lay(connection)
+        except Exception as error:
+            logger.exception("A connection to %s is of no use", wanted.endpoint)
+            self._cannot_dial(wanted, error)
+            connection.place.pool.close(connection)
+            return
+        self.endpoints.recovered(wanted.endpoint)
+        line = self._lines.get(connection.place)
+        for pending in self._parked.pop(wanted, ()):
+            self._start_on(pending, line)
+
+    def _start_on(self, pending: Pending, line: Line | None) -> None:
+        """Start a call that was dialled for: it does not ask the balancer again."""
+        try:
+            if line is not None and line.has_room and self._send_call(pending, line):
+                return
+        except Exception as error:
+            logger.exception("%r could not be sent", pending)
+            self.end(pending, error)
+            return
+        self.start(pending)
+
+    def _lay(self, connection: Connection) -> None:
+        """Make a line of a connection, if there is none to its place."""
         place = connection.place
         line = self._lines.get(place)
         if self._closed:
@@ -229,11 +258,6 @@ class Lane:
                 self._by_descriptor[descriptor] = line
             self._multiplexer.polls(self, line.descriptors)
             self._touched.add(line)
-        self.endpoints.recovered(place.endpoint)
-        for pending in self._parked.pop(wanted, ()):
-            # These were dialled for: they do not ask the balancer again.
-            if line is None or not line.has_room or not self._send_call(pending, line):
-                self.start(pending)
 
     def _not_dialled(self, wanted: Place, reason: str, began: float) -> None:
         if not self._closed:
@@ -241,6 +265,11 @@ class Lane:
         for pending in self._parked.pop(wanted, ()):
             _exchange(pending).note(wanted.endpoint, reason, began)
             self.start(pending)
+
+    def _cannot_dial(self, wanted: Place, error: Exception) -> None:
+        """End the calls that were dialled for with an error that is not the network's."""
+        for pending in self._parked.pop(wanted, ()):
+            self.end(pending, error)
 
     def touch(self, descriptor: int) -> None:
         """Have the line of this descriptor read."""
@@ -273,6 +302,11 @@ class Lane:
         except ProtocolError as error:
             self._violated(line, str(error))
             return
+        except Exception as error:
+            logger.exception("%r cannot be read", line)
+            for pending in self._break(line):
+                self.end(pending, error)
+            return
         if link.retired:
             self._retire(line)
 
@@ -290,7 +324,7 @@ class Lane:
             granted = exchange.add_part(answer)
             if granted is None:
                 self._say(line, Cancel(answer.call_id))
-                self._end(pending, exchange.too_large())
+                self.end(pending, exchange.too_large())
             elif granted.bytes:
                 self._say(line, GrantCredit(answer.call_id, granted))
         elif type(answer) is Busy:
@@ -302,12 +336,12 @@ class Lane:
                 self.start(pending)
                 return
             exchange.note(line.place.endpoint, "busy", exchange.sent, again=line.place)
-            if self.endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
-                self._end(pending, answer)
+            if not self._has_elsewhere(exchange):
+                self.end(pending, answer)
             else:
                 self.start(pending)
         else:
-            self._end(pending, answer)
+            self.end(pending, answer)
 
     def _retire(self, line: Line) -> None:
         """Give the line no more calls, and close it when it has none."""
@@ -331,21 +365,26 @@ class Lane:
 
     def _lost(self, line: Line, reason: str) -> None:
         """End the calls of a line that broke, or make them again where that does no harm."""
-        calls = self._break(line)
-        for pending in calls:
+        unknown = []
+        for pending in self._break(line):
             exchange = _exchange(pending)
-            if pending.streaming or exchange.has_parts or not exchange.repeatable:
-                self._end(pending, exchange.lost(reason))
-                continue
-            exchange.note(line.place.endpoint, reason, exchange.sent)
-            if self.endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
-                self._end(pending, exchange.lost(reason))
-            else:
+            exchange.note_lost(line.place.endpoint, reason)
+            begun = pending.streaming or exchange.has_parts
+            if begun or exchange.repeatable is False or not self._has_elsewhere(exchange):
+                self.end(pending, exchange.lost(reason))
+            elif exchange.repeatable:
                 self.start(pending)
+            else:
+                unknown.append(pending)
+        if unknown:
+            self._undecided.add(unknown, reason)
+
+    def _has_elsewhere(self, exchange: Exchange) -> bool:
+        return self.endpoints.pick(exchange.tried, exchange.options.endpoint) is not None
 
     def _violated(self, line: Line, reason: str) -> None:
         for pending in self._break(line):
-            self._end(pending, _exchange(pending).violated(reason))
+            self.end(pending, _exchange(pending).violated(reason))
 
     def _break(self, line: Line) -> list[Pending]:
         calls = list(line.calls.values())
@@ -383,7 +422,7 @@ class Lane:
             except Wedged as error:
                 self.endpoints.failed(line.place.endpoint, "wedged")
                 for pending in self._break(line):
-                    self._end(pending, _exchange(pending).wedged(error.seconds))
+                    self.end(pending, _exchange(pending).wedged(error.seconds))
                 continue
             if ping is not None:
                 self._say(line, ping)
@@ -402,11 +441,15 @@ class Lane:
     def close(self) -> None:
         """Close all lines; the calls under way end as cancelled."""
         self._closed = True
-        for pending in [*self._waiting, *itertools.chain(*self._parked.values())]:
-            self._end(pending, _exchange(pending).cancelled(sent=False))
+        for pending in [
+            *self._waiting,
+            *itertools.chain(*self._parked.values()),
+            *self._undecided.calls,
+        ]:
+            self.end(pending, _exchange(pending).cancelled(sent=False))
         for line in self._all_lines():
             for pending in list(line.calls.values()):
-                self._end(pending, _exchange(pending).cancelled(sent=True))
+                self.end(pending, _exchange(pending).cancelled(sent=True))
             self._drop(line)
             line.place.pool.close(line.connection)
         self.endpoints.close()

@@ -56,6 +56,14 @@ class PerHub(Generic[T]):
         self._by_hub: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
         _all.add(self)
 
+    def made(self) -> T | None:
+        """Return the value of this process and hub, if there is one."""
+        if not self._gevent:
+            return self._only
+        from gevent import get_hub
+
+        return self._by_hub.get(get_hub())
+
     def get(self) -> T:
         """Return the value of this process and hub."""
         if not self._gevent:

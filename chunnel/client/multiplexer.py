@@ -22,6 +22,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..transports.zmq.waiting import Bell
@@ -58,6 +59,7 @@ class Multiplexer:
         self._poll: Any = None
         self._polled: dict[int, Lane] = {}
         self._next_sweep = 0.0
+        self._aborting = False
 
     # For any thread
 
@@ -66,16 +68,29 @@ class Multiplexer:
         if self._open + len(self._inbox) >= MAX_PENDING:
             raise exchange.no_room(f"{MAX_PENDING} calls of this process are under way")
         pending = Pending(exchange, self, caller)
-        self.post(lambda: self._begin(pending, caller))
+        try:
+            self.post(lambda: self._begin(pending, caller, exchange))
+        except (OSError, RuntimeError) as error:
+            raise exchange.no_room(f"the thread for calls cannot be started: {error}") from error
         return pending
 
     def cancel(self, pending: Pending) -> None:
         """Tell the server that nobody wants the answer, or the rest of it."""
-        self.post(lambda: self._lane_of(pending).cancel(pending))
+
+        def cancel() -> None:
+            if not pending.ended:
+                self._lane_of(pending).cancel(pending)
+
+        self.post(cancel)
 
     def grant(self, pending: Pending, credit: Credit) -> None:
         """Allow the server so much more of a stream."""
-        self.post(lambda: self._lane_of(pending).grant(pending, credit))
+
+        def grant() -> None:
+            if not pending.ended:
+                self._lane_of(pending).grant(pending, credit)
+
+        self.post(grant)
 
     def close(self, caller: Caller) -> None:
         """Close the lines of one remote; its calls under way end as cancelled."""
@@ -85,19 +100,27 @@ class Multiplexer:
         self.post(lambda: self._close(caller))
 
     def post(self, task: Callable[[], object]) -> None:
-        """Have the thread do something; start it if there is none."""
+        """Have the thread do something; start it if there is none.
+
+        Raise OSError or RuntimeError, and do nothing, if it cannot be started.
+        """
         with self._lock:
-            self._inbox.append(task)
             if self._bell is None:
-                self._bell = Bell()
-                start_native(self._run, "chunnel-multiplexer")
-            else:
-                self._bell.ring()
+                self._bell = bell = Bell()
+                try:
+                    start_native(self._run, "chunnel-multiplexer")
+                except BaseException:
+                    self._bell = None
+                    bell.close()
+                    raise
+            self._inbox.append(task)
+            self._bell.ring()
 
     # In the thread
 
     def _run(self) -> None:
-        bell = self._bell
+        with self._lock:
+            bell = self._bell
         assert bell is not None
         self._poll = native_poll()
         self._poll.register(bell.descriptor, select.POLLIN)
@@ -155,7 +178,7 @@ class Multiplexer:
         while self.deadlines and self.deadlines[0][0] <= now:
             pending = heapq.heappop(self.deadlines)[2]
             if not pending.ended:
-                self._lane_of(pending).expire(pending)
+                self._do(partial(self._lane_of(pending).expire, pending))
         for lane in self.lanes.values():
             lane.look(now)
         if now >= self._next_sweep:
@@ -175,10 +198,25 @@ class Multiplexer:
         assert pending.caller is not None
         return self._lane(pending.caller)
 
-    def _begin(self, pending: Pending, caller: Caller) -> None:
+    def _begin(self, pending: Pending, caller: Caller, exchange: Exchange) -> None:
         self._open += 1
+        if self._aborting:
+            self._refuse(pending, exchange.cancelled(sent=False))
+            return
+        try:
+            lane = self._lane(caller)
+        except Exception as error:
+            logger.exception("%r cannot be begun", pending)
+            self._refuse(pending, error)
+            return
         self.watch(pending)
-        self._lane(caller).start(pending)
+        lane.start(pending)
+
+    def _refuse(self, pending: Pending, error: Exception) -> None:
+        """End a call that never came to a lane."""
+        pending.ended = True
+        self.ended()
+        pending.mailbox.put(error)
 
     def _close(self, caller: Caller) -> None:
         lane = self.lanes.pop(caller, None)
@@ -186,11 +224,20 @@ class Multiplexer:
             lane.close()
 
     def _abort(self) -> None:
-        with self._lock:
-            lanes, self.lanes = list(self.lanes.values()), {}
-            self._bell = None
-        for lane in lanes:
+        """End all calls as cancelled, also those in the inbox; the next one starts a new thread."""
+        self._aborting = True
+        lanes, self.lanes = self.lanes, {}
+        for lane in lanes.values():
             self._do(lane.close)
+        while True:
+            with self._lock:
+                if not self._inbox:
+                    self._bell = None
+                    self._polled, self.deadlines, self._open = {}, [], 0
+                    self._aborting = False
+                    return
+                task = self._inbox.popleft()
+            self._do(task)
 
     # For the lanes
 

@@ -6,14 +6,11 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from ..exceptions import UNSET, _Unset
 
 EFFECTS = ("read", "idempotent", "write")
-
-_NO_META: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

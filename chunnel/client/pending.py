@@ -24,7 +24,7 @@ from .threads import Alarm, native_rlock
 if TYPE_CHECKING:
     from .calling import Caller
     from .exchanges import Exchange
-    from .lanes import Line
+    from .lines import Line
     from .multiplexer import Multiplexer
 
 Outcome: TypeAlias = "Answer | Exception"
@@ -129,6 +129,7 @@ class Pending:
         self._taken = False
         self._value: Any = None
         self._error: BaseException | None = None
+        self._finish: Callable[[Any], Any] | None = None
 
     @classmethod
     def settled(cls, value: Any = None, error: BaseException | None = None) -> Pending:
@@ -138,6 +139,14 @@ class Pending:
         pending._value = value
         pending._error = error
         return pending
+
+    def finish_with(self, finish: Callable[[Any], Any]) -> Pending:
+        """Have the value passed through ``finish``, once, in the thread that first asks for it.
+
+        For who has just submitted the call, before anyone else knows it.
+        """
+        self._finish = finish
+        return self
 
     def __repr__(self) -> str:
         name = f"{self.exchange.alias}.{self.exchange.name}" if self.exchange else "settled"
@@ -213,6 +222,13 @@ class Pending:
                 except Exception as error:  # noqa: BLE001 - kept, and raised to each who asks
                     self._error = error
                 self._known = True
+            if self._finish is not None:
+                finish, self._finish = self._finish, None
+                if self._error is None:
+                    try:
+                        self._value = finish(self._value)
+                    except Exception as error:  # noqa: BLE001 - as above
+                        self._error = error
         if self._error is not None:
             raise self._error
         return self._value

@@ -138,7 +138,7 @@ class Remote:
                 return fake(*args, **kwargs)
         if settings.DEBUG:
             self._warn_of_writes(name, options)
-        return self.caller.call_or_stream(
+        return self.caller.call(
             name,
             args,
             kwargs,

@@ -8,7 +8,7 @@ The rules:
   stalls.
 * A stream ends once: with END, with a failure, by ``close()``, or because nobody holds it any
   more. The last may happen in any thread, at any moment, inside any lock; so ``__del__`` only puts
-  the feed into a queue, and whoever borrows a connection next cancels it.
+  the feed into a queue, and whoever calls the remote next, in any way, cancels it.
 * One consumer at a time, synchronous or not. A stream that was not opened yet is opened by its
   first consumer in his own way.
 """
@@ -306,7 +306,11 @@ class Stream:
         self._feed = None
         feed.cancel()
         exchange = self._exchange
-        return exchange.timed_out(time.monotonic() - exchange.began, sent=True)
+        now = time.monotonic()
+        idle = exchange.options.idle
+        if isinstance(idle, int | float) and (exchange.deadline is None or now < exchange.deadline):
+            return exchange.stalled(idle, idle=True)
+        return exchange.stalled(now - exchange.began, idle=False)
 
     # The end
 

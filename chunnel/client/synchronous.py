@@ -12,16 +12,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import SerializationError
+from ..exceptions import CallError, RemoteError, SerializationError
 from ..protocol.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
 from ..protocol.messages import Busy, Chunk, End, Failure, GrantCredit, Result
 from ..transports.base import PipeClosed
 from .answers import Answer, Late, Wedged, receive
 from .connections import Connection, NoRoom, Unreachable
 from .endpoints import Endpoints, cancel_all
+from .inquiries import effect_of
 from .streams import PooledFeed, Stream, abandon
 
 if TYPE_CHECKING:
+    from ..schema import Schema
     from .calling import Caller
     from .connections import Place
     from .exchanges import Exchange
@@ -148,10 +150,8 @@ def _answer(
     except PipeClosed as error:
         # The call has left, whatever ``error.sent`` says of a PING or PONG after it.
         pool.lost(connection)
-        if not exchange.repeatable:
-            raise exchange.lost(error.reason) from None
-        exchange.note(place.endpoint, error.reason, exchange.sent)
-        if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
+        exchange.note_lost(place.endpoint, error.reason)
+        if not _may_repeat(caller, endpoints, exchange):
             raise exchange.lost(error.reason) from None
         return None
     except (RemoteProtocolError, LocalProtocolError) as error:
@@ -161,6 +161,30 @@ def _answer(
         # A KeyboardInterrupt or a greenlet's Timeout: nobody waits for the answer any more.
         abandon(connection, exchange.call_id)
         raise
+
+
+def _may_repeat(caller: Caller, endpoints: Endpoints, exchange: Exchange) -> bool:
+    """Say whether a call that was lost may be made elsewhere, and whether there is an elsewhere.
+
+    What the called function does is looked up in the schema, which is fetched if it is not held.
+    """
+    if exchange.has_parts or exchange.repeatable is False:
+        return False
+    if endpoints.pick(exchange.tried, exchange.options.endpoint) is None:
+        return False
+    if exchange.repeatable is None:
+        schema = caller.current_schema or fetch_schema(caller, endpoints, exchange.inquiry())
+        if schema is not None:
+            exchange.effect = effect_of(schema, exchange.name)
+    return bool(exchange.repeatable)
+
+
+def fetch_schema(caller: Caller, endpoints: Endpoints, inquiry: Exchange) -> Schema | None:
+    """Return the schema that the inquiry brings, or None if it brings none."""
+    try:
+        return caller.keep_schema(perform(caller, endpoints, inquiry))
+    except (CallError, RemoteError, ValueError):
+        return None
 
 
 def _conclude(

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ from chunnel.protocol.messages import (
     Result,
     Welcome,
 )
+from chunnel.schema import AppSchema, FunctionSchema, Schema, schema_to_wire
 from chunnel.serializers.msgpack import MsgpackSerializer
 from chunnel.transports import AddressInUse, Listener, for_endpoint
 
@@ -49,8 +50,10 @@ class EchoServer:
         fingerprint: str = "f1",
         reuse_port: bool = False,
         executed: Callable[[str], None] = lambda name: None,
+        effects: Mapping[str, str] | None = None,
     ):
         self.instance = instance
+        self.effects = effects  # of its functions, as its schema tells; None: it has no schema
         self.count: Counter[str] = Counter()
         self.cancelled: list[bytes] = []
         self.metas: list[dict[str, Any]] = []
@@ -164,9 +167,20 @@ class EchoServer:
                 if args[0] == os.getpid():
                     os._exit(3)
                 self._send(peer, result(call, "alive"))
+            case "chunnel.schema" if self.effects is not None:
+                self._send(peer, result(call, schema_to_wire(described(self.effects))))
             case _:
                 code = int(FailureCode.NOT_EXPOSED)
                 self._send(peer, Failure(call.call_id, code, f"no {call.name}"))
+
+
+def described(effects: Mapping[str, str]) -> Schema:
+    """Return a schema of functions of the app "t"."""
+    functions = tuple(
+        FunctionSchema(name.removeprefix("t."), "", (), effect=effect)
+        for name, effect in sorted(effects.items())
+    )
+    return Schema("echo", (AppSchema("t", functions),), "f1")
 
 
 def _listen(address: str, *, reuse_port: bool) -> Listener:

@@ -276,7 +276,7 @@ class TestFunctions:
             def schema(self) -> Schema:
                 return described
 
-            def call_or_stream(self, name: str, args: Any, *rest: Any, **options: Any) -> Any:
+            def call(self, name: str, args: Any, *rest: Any, **options: Any) -> Any:
                 return (name, args)
 
             def close(self) -> None:

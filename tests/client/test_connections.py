@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,25 @@ from chunnel.transports import for_endpoint
 
 from .conftest import eventually
 from .echo import EchoServer, serving
+
+
+class Watched(list[Any]):
+    """Idle connections that let something happen when somebody looks at the oldest."""
+
+    def __init__(self, items: Any, happen: Callable[[], None]):
+        super().__init__(items)
+        self.happen = happen
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        self.happen()
+        return found
+
+    def pop(self, index: Any = -1) -> Any:
+        found = super().pop(index)
+        if index == 0:
+            self.happen()
+        return found
 
 
 class Clock:
@@ -104,6 +124,51 @@ def test_idle_connections_are_closed(pool: EndpointPool, clock: Clock, server: E
     assert borrow(pool) is second
     eventually(lambda: server.link.peers == 1)
     pool.close(second)
+
+
+@pytest.mark.parametrize("age", [1, 100])
+def test_who_begins_to_wait_while_idle_connections_are_looked_at_misses_none(
+    server: EchoServer, clock: Clock, age: float
+) -> None:
+    """A borrower comes just when the only connection is judged: he gets it, or its slot."""
+    pool = EndpointPool(server.address, dial, limit=1, clock=clock)
+    place = pool.places[0]
+    pool.give_back(borrow(pool))
+    got: list[Any] = []
+    other = threading.Thread(target=lambda: got.append(borrow(pool, 60)))
+
+    def come() -> None:
+        if other.ident is None:
+            other.start()
+            eventually(lambda: got or pool._waiting)
+
+    place.idle = Watched(place.idle, come)
+    pool.close_idle(clock() + age)
+    other.join(10)
+    assert len(got) == 1
+    assert pool.open == 1
+    pool.give_back(got[0])
+    pool.flush()
+
+
+def test_a_connection_laid_down_again_wakes_who_waits(pool: EndpointPool) -> None:
+    """Whoever takes a connection, finds it too old to use at once and turns away, says so."""
+    taken = [borrow(pool) for _ in range(3)]
+    place = pool.places[0]
+    got: list[Any] = []
+    other = threading.Thread(target=lambda: got.append(borrow(pool, 60)))
+    other.start()
+    eventually(lambda: pool._waiting)
+    with pool._lock:  # the waiter cannot look while it is laid down, only when told
+        place.idle.append(taken.pop())
+        held = place.idle.pop()
+    held.idle_since = 0.0
+    place.idle.append(held)
+    assert pool.take(place, pool._clock()) is None
+    other.join(10)
+    assert got == [held]
+    for one in [*taken, *got]:
+        pool.give_back(one)
 
 
 def test_one_loss_flushes(pool: EndpointPool, server: EchoServer) -> None:

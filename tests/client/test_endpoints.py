@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from chunnel.client.balancers import RoundRobin
 from chunnel.client.connections import EndpointPool
 from chunnel.client.endpoints import FIRST_BACKOFF, MAX_BACKOFF, Endpoints, Health
+from chunnel.client.threads import start_thread
+from chunnel.links import ClientLink
 
 from .conftest import eventually
 from .echo import serving
@@ -41,6 +47,58 @@ def test_the_ejected_are_probed_when_their_time_has_come() -> None:
         eventually(lambda: endpoints.pick().endpoint == other.address)  # type: ignore[union-attr]
         assert pools[1].open == 1  # what the probe opened is left for a caller
         assert endpoints.health[other.address].healthy
+        endpoints.close()
+
+
+def test_a_probe_that_finds_all_slots_taken_proves_nothing() -> None:
+    """Those who hold them may wait for a dead server; the next probe comes later."""
+    clock = Clock()
+    with serving() as alive, serving() as other:
+        pools = [EndpointPool(one.address, dial, limit=1, clock=clock) for one in (alive, other)]
+        taken = pools[1].borrow(pools[1].places[0], None, 5.0)
+        endpoints = Endpoints(pools, RoundRobin({}), clock)
+        endpoints.failed(other.address, "wedged")
+        health = endpoints.health[other.address]
+        clock.ahead += 2 * FIRST_BACKOFF
+        endpoints.pick()
+        eventually(lambda: health.failures == 2 and not health.probing)
+        assert health.reason == "wedged"
+        assert not health.healthy
+        pools[1].give_back(taken)
+        endpoints.close()
+
+
+@pytest.mark.parametrize("where", ["dial", "thread"])
+def test_a_probe_that_goes_wrong_in_any_way_is_made_again_later(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether the dial raises something strange or there is no thread for it."""
+    clock = Clock()
+    broken = [True]
+
+    def sometimes(endpoint: str, timeout: float) -> ClientLink:
+        if broken[0] and where == "dial":
+            raise KeyError("strange")
+        return dial(endpoint, timeout)
+
+    def start(target: Callable[[], object], name: str) -> None:
+        if broken[0] and where == "thread":
+            raise RuntimeError("can't start new thread")
+        start_thread(target, name)
+
+    with serving() as alive, serving() as other:
+        pools = [EndpointPool(one.address, sometimes, clock=clock) for one in (alive, other)]
+        endpoints = Endpoints(pools, RoundRobin({}), clock)
+        endpoints._start = start
+        endpoints.failed(other.address, "refused")
+        health = endpoints.health[other.address]
+        clock.ahead += 2 * FIRST_BACKOFF
+        endpoints.pick()
+        eventually(lambda: health.failures == 2 and not health.probing)
+        assert ("strange" if where == "dial" else "thread") in health.reason
+        broken[0] = False
+        clock.ahead += 4 * FIRST_BACKOFF
+        eventually(lambda: endpoints.pick() and health.healthy)
         endpoints.close()
 
 

@@ -13,7 +13,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 
 from chunnel.client import multiplexer as module
 from chunnel.client.calling import Caller
-from chunnel.client.lanes import CALLS_PER_LINE
+from chunnel.client.lines import CALLS_PER_LINE
 from chunnel.client.multiplexer import Pending
 from chunnel.client.options import CallOptions
 from chunnel.exceptions import (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import zmq
@@ -185,6 +188,39 @@ def test_closed_port_refuses() -> None:
 
 def test_missing_path_refuses(tmp_path: object) -> None:
     assert refusal(f"ipc://{tmp_path}/none", PATIENCE) == f"ipc://{tmp_path}/none: refused"
+
+
+@pytest.mark.parametrize("spare", range(4))
+def test_want_of_descriptors_is_told(
+    start: Callable[..., Server], pipes: list[Pipe], spare: int
+) -> None:
+    """At whichever of its sockets it happens; the next pipe is made as ever."""
+    server = start()
+    echo(connect(pipes, server.endpoint))  # the context has what it needs
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+    held: list[int] = []
+
+    def is_told() -> bool:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(spare):
+            os.close(held.pop())
+        try:
+            dial(server.endpoint, QUICK, 0.5).close()
+        except PipeClosed as error:
+            return not error.sent and "Too many open files" in error.reason
+        return False  # an earlier pipe was closed only now, and left its descriptors to this one
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
+    try:
+        poll(is_told, "the limit to be met")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+    echo(connect(pipes, server.endpoint))
 
 
 def test_name_that_does_not_exist_is_told() -> None:

@@ -23,6 +23,7 @@ import itertools
 import struct
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import zmq
 from zmq.backend import Socket as CSocket
@@ -82,29 +83,34 @@ class ZmqPipe(Pipe):
         self._ended = False  # it is broken, and all that arrived before can be received
         context = process.context()
         milliseconds = int(timeout * 1000) + 1000  # only so that our own deadline comes first
-        self._socket = dealer = context.socket(zmq.DEALER)
-        dealer.linger = 0
-        dealer.reconnect_ivl = _NEVER
-        dealer.connect_timeout = milliseconds
-        dealer.handshake_ivl = milliseconds
-        dealer.maxmsgsize = options.max_frame
-        dealer.set_hwm(options.high_water_mark)
-        dealer.heartbeat_ivl = int(options.heartbeat_interval * 1000)
-        dealer.heartbeat_timeout = int(options.heartbeat_timeout * 1000)
-        dealer.rcvtimeo = int(BRIEF * 1000)
-        dealer.ipv6 = v6
-        events = f"inproc://chunnel-monitor-{next(_monitors)}"
-        dealer.monitor(events, _EVENTS)
-        self._monitor = context.socket(zmq.PAIR)
-        self._monitor.linger = 0
-        self._monitor.connect(events)
-        self._bell = Bell()
-        self._recv = dealer.recv
-        self._brief = not patched()
-        self._monitor_waiter = waiter_for(int(self._monitor.fd))
-        self._waiter = waiter_for(int(dealer.fd), int(self._monitor.fd), self._bell.descriptor)
-        process.adopt(self)
-        dealer.connect(address)
+        with ExitStack() as undo:  # where the process runs out of descriptors half-way
+            self._bell = Bell()
+            undo.callback(self._bell.close)
+            self._socket = dealer = context.socket(zmq.DEALER)
+            undo.callback(dealer.close)
+            dealer.linger = 0
+            dealer.reconnect_ivl = _NEVER
+            dealer.connect_timeout = milliseconds
+            dealer.handshake_ivl = milliseconds
+            dealer.maxmsgsize = options.max_frame
+            dealer.set_hwm(options.high_water_mark)
+            dealer.heartbeat_ivl = int(options.heartbeat_interval * 1000)
+            dealer.heartbeat_timeout = int(options.heartbeat_timeout * 1000)
+            dealer.rcvtimeo = int(BRIEF * 1000)
+            dealer.ipv6 = v6
+            events = f"inproc://chunnel-monitor-{next(_monitors)}"
+            dealer.monitor(events, _EVENTS)
+            self._monitor = context.socket(zmq.PAIR)
+            undo.callback(self._monitor.close)
+            self._monitor.linger = 0
+            self._monitor.connect(events)
+            self._recv = dealer.recv
+            self._brief = not patched()
+            self._monitor_waiter = waiter_for(int(self._monitor.fd))
+            self._waiter = waiter_for(int(dealer.fd), int(self._monitor.fd), self._bell.descriptor)
+            process.adopt(self)
+            dealer.connect(address)
+            undo.pop_all()
 
     def shake_hands(self, deadline: float) -> None:
         """Wait until the connection stands; raise PipeClosed, naming the reason, if it does not."""
@@ -272,7 +278,8 @@ def dial(endpoint: str, options: ZmqOptions, timeout: float) -> ZmqPipe:
     """Connect to ``endpoint`` within ``timeout`` seconds; its addresses are tried in turn.
 
     Return a pipe whose handshake succeeded. Raise PipeClosed, which names the reason for each
-    address, or ValueError for an address of the wrong form.
+    address (also where this process is out of descriptors), or ValueError for an address of the
+    wrong form.
     """
     deadline = time.monotonic() + timeout
     targets: list[TcpAddress | str]
@@ -300,10 +307,13 @@ def _dial_one(
     endpoint: str, target: TcpAddress | str, options: ZmqOptions, deadline: float, timeout: float
 ) -> ZmqPipe:
     v6 = isinstance(target, TcpAddress) and target.v6
-    pipe = ZmqPipe(endpoint, str(target), options, v6=v6, timeout=timeout)
     try:
-        pipe.shake_hands(deadline)
-    except BaseException:
-        pipe.close()
-        raise
+        pipe = ZmqPipe(endpoint, str(target), options, v6=v6, timeout=timeout)
+        try:
+            pipe.shake_hands(deadline)
+        except BaseException:
+            pipe.close()
+            raise
+    except (zmq.ZMQError, OSError) as error:  # this process lacks something: files, memory
+        raise PipeClosed(f"{endpoint}: {error.strerror or error}", sent=False) from error
     return pipe
