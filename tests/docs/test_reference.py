@@ -14,6 +14,7 @@ import pytest
 
 import chunnel
 from chunnel import exceptions
+from chunnel.conf import options as known
 from chunnel.conf import reading, server_settings
 from chunnel.transports.zmq.options import ZmqOptions
 
@@ -32,7 +33,7 @@ KEYS = {
     "CHUNNEL_CLIENT": reading._CLIENT_KEYS,
 }
 # Where an option is read: its name, and the constant of that module which is its default.
-READ = re.compile(r'options\.get\("(?P<name>[a-z_]+)", (?P<default>[A-Z_]+)\)')
+READ = re.compile(r'\.get\("(?P<name>[a-z_]+)", (?P<default>[A-Z_]+)\)')
 
 
 def section(title: str) -> str:
@@ -112,12 +113,13 @@ def test_every_key_is_described(setting: str, key: str) -> None:
 
 def test_every_option_is_described() -> None:
     found = options()
-    assert {"grace", "tick", "max_connections"} <= set(found)
+    assert set(found) == {*known.SERVER, *known.POOL, *known.REMOTE}
     assert {name: number(shown(name)) for name in found} == found
 
 
 def test_every_option_of_the_transport_is_described() -> None:
     found = {each.name: getattr(ZmqOptions(), each.name) for each in fields(ZmqOptions)}
+    assert set(found) == set(known.ZMQ)
     assert {name: number(shown(name)) for name in found} == found
 
 
