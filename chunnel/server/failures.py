@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, PermissionDenied, ValidationError
-from django.db import DataError
+from django.db import DataError, Error
 
 from .. import exceptions
 from ..exceptions import CallError, RemoteError, SerializationError
@@ -131,7 +131,7 @@ def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str
     details: dict[str, Any] = {"type": qualified_name(cls), "names": names}
     if base is not None:
         details["base"] = base
-    if not names and table_name(cls) is None and not show:
+    if not names and not show and (table_name(cls) is None or issubclass(cls, Error)):
         return f"{cls.__qualname__} (its message is in the server's log)", details
     if isinstance(error, ValidationError):
         details["data"] = validation_to_plain(error)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError, IntegrityError, OperationalError
 
 from chunnel.context import ServedCall
 from chunnel.exceptions import (
@@ -89,6 +90,15 @@ class TestRaised:
         assert "1234" not in failure.message
         assert b"1234" not in failure.body
         assert details(failure)["type"] == f"{__name__}.Odd"
+
+    @pytest.mark.parametrize("cls", [IntegrityError, OperationalError, DataError])
+    def test_a_database_keeps_its_words_to_itself(self, cls: type[Exception]) -> None:
+        error = cls("Key (ssn)=(123-45-6789) already exists.")
+        failure = made(error)
+        assert failure.message == f"{cls.__name__} (its message is in the server's log)"
+        assert details(failure)["base"] == f"django.db.utils.{cls.__name__}"
+        assert "args" not in details(failure)
+        assert made(error, show=True).message == str(error)
 
     def test_unless_it_may_be_shown(self) -> None:
         failure = made(Odd("password=1234"), show=True)
