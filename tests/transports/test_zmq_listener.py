@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import zmq
@@ -203,3 +205,66 @@ def test_peer_that_claims_the_name_of_the_bell_does_not_ring_it(
     listener.wake()
     assert listener.receive(PATIENCE) is None
     raw.close()
+
+
+def test_close_waits_until_what_was_sent_has_left(
+    transport: Transport, opened: list[Pipe | Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process may end behind it. The line is slow: it passes nothing on before we say so."""
+    monkeypatch.setattr("chunnel.transports.zmq.listener.LINGER", int(PATIENCE * 1000))
+    listener = transport.listen(["tcp://127.0.0.1:0"], {})
+    opened.append(listener)
+    port = int(listener.endpoint.rpartition(":")[2])
+    flows = threading.Event()
+    flows.set()
+    with slow_line(port, flows) as address:
+        pipe = transport.dial(address, {}, timeout=PATIENCE)
+        opened.append(pipe)
+        pipe.send([b"x"])
+        received = listener.receive(PATIENCE)
+        assert received is not None
+        flows.clear()
+        for number in range(40):
+            listener.send(received[0], [bytes([number]) * 1_000_000])
+        closing = threading.Thread(target=listener.close)
+        closing.start()
+        closing.join(0.3)
+        assert closing.is_alive()
+        flows.set()
+        for number in range(40):
+            message = pipe.receive(PATIENCE)
+            assert message == [bytes([number]) * 1_000_000]
+        closing.join(PATIENCE)
+        assert not closing.is_alive()
+        pipe.close()
+
+
+@contextmanager
+def slow_line(port: int, flows: threading.Event) -> Iterator[str]:
+    """Yield an address that leads to a port of ours, and back only while ``flows`` is set."""
+    with ExitStack() as ends, socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            near = ends.enter_context(server.accept()[0])
+            far = ends.enter_context(socket.create_connection(("127.0.0.1", port)))
+            threads.append(threading.Thread(target=pass_on, args=(near, far, None)))
+            threads.append(threading.Thread(target=pass_on, args=(far, near, flows)))
+            for thread in threads[1:]:
+                thread.start()
+
+        threads = [threading.Thread(target=accept)]
+        threads[0].start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        flows.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+
+def pass_on(source: socket.socket, target: socket.socket, flows: threading.Event | None) -> None:
+    """Pass on what one end says, until it says no more."""
+    with suppress(OSError):  # either end may be gone first
+        while data := source.recv(65_536):
+            if flows is not None:
+                flows.wait(PATIENCE)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

@@ -2,7 +2,7 @@
 
 * A client's pipe is one DEALER, which is one connection, once (``pipe``).
 * A server's listener is one ROUTER, whatever the number of its addresses (``listener``).
-* All sockets of a process share one context, which no forked child touches (``process``).
+* The contexts of a process, which no forked child touches, are in ``process``.
 * Threads wait inside libzmq or in poll(); greenlets wait in their hub (``waiting``).
 """
 

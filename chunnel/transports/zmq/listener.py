@@ -34,8 +34,9 @@ from .options import ZmqOptions
 from .pipe import MAX_FRAMES
 from .waiting import native_rlock, patched, waiter_for
 
-# Milliseconds that answers already sent may take to leave after close.
-LINGER = 1000
+# Milliseconds that close waits for answers already sent to leave: the process may end behind it,
+# and what is left then is lost. It is a caller's window at most, which takes a slow line that long.
+LINGER = 3000
 
 # Messages kept for a peer that takes none, which may have granted credit all the same. Chunks of a
 # stream have 64 KiB, so this is what one such peer can cost; twice the calls that it can have open,
@@ -56,7 +57,7 @@ class ZmqListener(Listener):
     """Made by ``listen``."""
 
     def __init__(self, options: ZmqOptions):
-        context = process.context()
+        self._context = context = process.new_context()
         self.endpoints: tuple[str, ...] = ()
         self.closed = False
         self._options = options
@@ -109,7 +110,9 @@ class ZmqListener(Listener):
         except zmq.ZMQError as error:
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUse(errno.EADDRINUSE, f"{endpoint} is in use") from None
-            raise OSError(error.errno, f"{endpoint}: {error.strerror}") from None
+            # Not its own text, which names the address again.
+            reason = zmq.strerror(error.errno or 0)
+            raise OSError(error.errno, reason, endpoint) from None
         finally:
             router.use_fd = -1
         bound = address if reuse_port else str(router.get_string(zmq.LAST_ENDPOINT)).rstrip("\0")
@@ -202,6 +205,7 @@ class ZmqListener(Listener):
             self._bell.close()
         self._departures.close()
         self._socket.close()
+        self._context.term()
 
     def orphan(self) -> object:
         kept = dict(self.__dict__)
@@ -235,7 +239,10 @@ def listen(endpoints: Sequence[str], options: ZmqOptions, *, reuse_port: bool) -
     listener = ZmqListener(options)
     try:
         for endpoint in endpoints:
-            listener.bind(endpoint, reuse_port=reuse_port)
+            try:
+                listener.bind(endpoint, reuse_port=reuse_port)
+            except socket.gaierror as error:
+                raise OSError(error.errno, error.strerror, endpoint) from None
     except BaseException:
         listener.close()
         raise
@@ -253,7 +260,7 @@ def _listening_socket(target: TcpAddress, backlog: int) -> tuple[str, int]:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUse(errno.EADDRINUSE, f"{target} is in use") from None
-            raise OSError(error.errno, f"{target}: {error.strerror}") from None
+            raise OSError(error.errno, error.strerror, str(target)) from None
         listening.setblocking(False)
         listening.listen(backlog)
         port = listening.getsockname()[1]

@@ -1,4 +1,7 @@
-"""The context that all sockets of this process share, and what a fork does to it.
+"""The contexts of this process's sockets, and what a fork does to them.
+
+* All pipes share one. A listener has its own, so that it can wait until what it sent has left:
+  libzmq does that only for a whole context.
 
 * libzmq's threads do not survive a fork: an inherited socket silently loses messages. So a child
   starts with no context, and makes its own when it first needs one.
@@ -41,13 +44,19 @@ _inherited: list[object] = []
 
 
 def context() -> zmq.Context[zmq.Socket[bytes]]:
-    """Return this process's context, which is made now if there is none."""
+    """Return the context of this process's pipes, which is made now if there is none."""
     global _context  # noqa: PLW0603
     with _lock:
         if _context is None:
-            _context = zmq.Context()
-            _context.max_sockets = MAX_SOCKETS
+            _context = new_context()
         return _context
+
+
+def new_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """Return a context for the sockets of one owner, who adopts itself and terminates it."""
+    made: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    made.max_sockets = MAX_SOCKETS
+    return made
 
 
 def adopt(owner: Owner) -> None:
@@ -63,8 +72,6 @@ def owners() -> set[Owner]:
 def _after_in_child() -> None:
     global _context, _lock, _owners  # noqa: PLW0603
     _lock = threading.Lock()  # another thread may have held it at the fork
-    if _context is None:
-        return
     _inherited.append(_context)
     _inherited.extend([owner.orphan() for owner in list(_owners)])
     _context, _owners = None, weakref.WeakSet()
