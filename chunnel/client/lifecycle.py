@@ -111,8 +111,18 @@ def forbid_event_loop(alias: str, name: str) -> None:
     if loop is None or not _runs_here(loop) or os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
         return
     raise SynchronousOnlyOperation(
-        f"Waiting for {alias}.{name}() would stop this thread's event loop; use the asynchronous "
-        f"form (acall, async for) or a thread (sync_to_async)."
+        f"Waiting for {alias}.{name}() would stop this thread's event loop; {_instead(name)}, or "
+        f"wait in a thread (sync_to_async)."
+    )
+
+
+def _instead(name: str) -> str:
+    if name.endswith(".objects"):
+        return "use async for or the queryset's asynchronous methods (aget, acount, afirst, …)"
+    short = name.rpartition(".")[2]
+    return (
+        f"write await {short}.acall(…) for its value, or async for … in {short}.stream(…) for the "
+        f"items of a generator"
     )
 
 

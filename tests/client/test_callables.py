@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import transaction
 
 from chunnel import ConnectionLost, WrongArguments, remote
@@ -93,3 +94,22 @@ def test_without_a_server() -> None:
         balance.submit(1).result(10)
     with pytest.raises(ConnectionLost):
         list(balance.stream(1))
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        (economy.lab.acount, r"async for … in acount\.stream\(…\)"),
+        (economy.lab.acount, r"await acount\.acall\(…\)"),
+        (economy.money.Account.objects.count, r"asynchronous methods \(aget, acount"),
+    ],
+)
+def test_waiting_in_an_event_loop_is_refused_with_advice(call: Any, instead: str) -> None:
+    """Also where the call stands in ``async for``: what was written there is the plain call."""
+
+    async def wait() -> None:
+        async for _ in call():
+            raise AssertionError
+
+    with pytest.raises(SynchronousOnlyOperation, match=instead):
+        asyncio.run(wait())

@@ -37,6 +37,14 @@ def test_a_zone_is_kept(zone: dt.tzinfo | None, wire: Any) -> None:
     assert type(found) is type(zone)
 
 
+def test_the_name_of_a_fixed_offset_is_not_kept() -> None:
+    """The offset is, and so are equal zones and moments."""
+    zone = dt.timezone(dt.timedelta(hours=1), "Ours")
+    found = zone_from(zone_of(NOON.replace(tzinfo=zone)))
+    assert found == zone
+    assert NOON.replace(tzinfo=found).tzname() == "UTC+01:00"
+
+
 def test_a_zone_of_another_kind_becomes_its_offset() -> None:
     assert zone_of(NOON.replace(tzinfo=Odd())) == 3_600_000_000
 
