@@ -5,6 +5,8 @@
 * A peer that leaves the protocol gets one line in the log and the engine's last words. Then it is
   *ignored*: what it still sends is dropped unread. The list of the ignored is bounded; who fell off
   it begins anew, with HELLO.
+* Malformed calls end only themselves, so a peer may send them for ever: each is answered, and the
+  first ``COMPLAINTS`` of a peer are logged.
 * A peer is forgotten when the transport says that it left, when a message cannot be delivered to
   it, when it was silent for the idle timeout that WELCOME named, or when it said GOAWAY and has no
   call open. Forgetting a peer that was greeted is an event, ``PeerLost``, so that its calls can be
@@ -52,6 +54,9 @@ MAX_PEERS = 10_000
 MAX_IGNORED = 1_024
 """Peers remembered to be ignored. One is some hundred bytes, until it hangs up."""
 
+COMPLAINTS = 10
+"""Lines in the log about the malformed calls of one peer; more would tell nothing new."""
+
 SWEEP = 5.0
 """Seconds between looks for peers whose time is over; their timeouts are minutes."""
 
@@ -88,6 +93,7 @@ class ServerLink:
         self._max_peers = max_peers
         self._peers: dict[bytes, Conversation] = {}
         self._ignored: OrderedDict[bytes, None] = OrderedDict()
+        self._complaints: dict[bytes, int] = {}  # how many calls of a peer were malformed
         self._outbox: deque[tuple[bytes, Message]] = deque()
         self._lost: deque[Delivery] = deque()
         self._retiring: str | None = None
@@ -222,11 +228,20 @@ class ServerLink:
         self.send(peer, conversation.welcome())
 
     def _refuse(self, peer: bytes, error: RemoteProtocolError) -> None:
-        logger.warning("Peer %s broke the protocol: %s", self._name(peer), error.reason)
+        self._complain(peer, error)
         self._say(peer, error.answers)
         if error.fatal:
             self._forget(peer, error.reason)
             self._ignore(peer)
+
+    def _complain(self, peer: bytes, error: RemoteProtocolError) -> None:
+        count = 0
+        if not error.fatal:
+            count = self._complaints[peer] = self._complaints.get(peer, 0) + 1
+        if count <= COMPLAINTS:
+            logger.warning("Peer %s broke the protocol: %s", self._name(peer), error.reason)
+        if count == COMPLAINTS:
+            logger.warning("Malformed calls of peer %s are not logged any more.", self._name(peer))
 
     def _name(self, peer: bytes) -> str:
         project = self.peer_project(peer)
@@ -239,6 +254,7 @@ class ServerLink:
 
     def _forget(self, peer: bytes, reason: str, *, known: bool = True) -> None:
         conversation = self._peers.pop(peer, None)
+        self._complaints.pop(peer, None)
         if conversation is None:
             return
         conversation.close(reason)

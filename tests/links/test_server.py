@@ -248,6 +248,13 @@ def test_call_before_hello_was_surely_not_executed(house: House) -> None:
 
 def test_unreadable_call_spoils_that_call_only(house: House) -> None:
     client = house.client()
+    ask_malformed(house, client)
+    client.send(second := call())
+    assert house.next()[1] == second
+
+
+def ask_malformed(house: House, client: ClientLink) -> None:
+    """Send a call whose name is none, and see it fail."""
     frames = encode(asked := call())
     client.conversation.send(asked, house.clock())
     head = msgpack.unpackb(frames[0][1:])
@@ -257,8 +264,20 @@ def test_unreadable_call_spoils_that_call_only(house: House) -> None:
     failure = client.receive(PATIENCE)
     assert isinstance(failure, Failure)
     assert (failure.call_id, failure.code) == (asked.call_id, FailureCode.MALFORMED)
-    client.send(second := call())
-    assert house.next()[1] == second
+
+
+def test_malformed_calls_do_not_fill_the_log(
+    make: Callable[..., House], caplog: pytest.LogCaptureFixture
+) -> None:
+    """All are answered; after the first lines one says that there are no more, of this peer."""
+    house = make()
+    with caplog.at_level(logging.WARNING, "chunnel"):
+        for client in (house.client(), house.client()):
+            for _ in range(server_module.COMPLAINTS + 5):
+                ask_malformed(house, client)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2 * (server_module.COMPLAINTS + 1)
+    assert sum("not logged any more" in line for line in lines) == 2
 
 
 def test_answer_larger_than_the_peer_accepts_becomes_a_failure(house: House) -> None:
