@@ -117,7 +117,7 @@ class CallError(Exception):
         self.maybe_executed = maybe_executed
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), self.args, {"call": self.call, "maybe_executed": self.maybe_executed})
+        return (type(self), self.args, self.__dict__.copy())
 
 
 class CallTimeout(CallError, TimeoutError):
@@ -149,7 +149,7 @@ class SerializationError(ValueError):
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.reason, self.path))
+        return (type(self), (self.reason, self.path), self.__dict__.copy())
 
 
 class UnknownRemote(AttributeError, LookupError):
