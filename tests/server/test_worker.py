@@ -187,7 +187,7 @@ def break_link(worker: Worker, number: int) -> None:
         raise OSError("on purpose")
 
     link = worker._services[number].link
-    link.receive = fail  # type: ignore[method-assign, assignment]
+    link.receive = fail  # type: ignore[method-assign]
     link.wake()
 
 
