@@ -50,6 +50,23 @@ def test_submit(bank: str) -> None:  # noqa: F811
     assert [each.result(10) for each in pending] == [Decimal(0), Decimal(10), Decimal(20)]
 
 
+def test_a_submitted_method_is_a_pending_like_any_other(bank: str) -> None:  # noqa: F811
+    """It can be awaited and watched, and the instance is updated once, however often one asks."""
+    account = economy.bank.Account.objects.get(uid=1)
+    pending = account.deposit.submit(5)
+    seen: list[Any] = []
+    pending.add_done_callback(seen.append)
+
+    async def wait() -> Any:
+        return await pending
+
+    assert asyncio.run(wait()) == pending.result() == Decimal(15)
+    assert account.balance == Decimal(15)
+    assert seen == [pending]
+    assert repr(pending) == "<Pending economy.bank.Account.deposit, done>"
+    assert not pending.cancelled()
+
+
 def test_generators_stream(bank: str) -> None:  # noqa: F811
     """Whether a call streams is decided by its answer; iterating works in each way."""
     assert list(economy.bank.statement(3)) == [0, 1, 2]

@@ -117,6 +117,7 @@ def test_a_timeout_gives_the_connection_back_with_a_debt(
     caller: Caller, server: EchoServer
 ) -> None:
     """The call is cancelled over there, and the next call uses the same connection."""
+    caller.call("t.echo", (1,))
     with pytest.raises(CallTimeout) as caught:
         caller.call("t.hold", options=SOON)
     assert caught.value.maybe_executed

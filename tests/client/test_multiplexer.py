@@ -13,6 +13,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 
 from chunnel.client import multiplexer as module
 from chunnel.client.calling import Caller
+from chunnel.client.lanes import Lane
 from chunnel.client.lines import CALLS_PER_LINE
 from chunnel.client.multiplexer import Pending
 from chunnel.client.options import CallOptions
@@ -219,6 +220,63 @@ def test_closing_ends_the_thread(make_caller: MakeCaller) -> None:
             pending.result(10)
         eventually(lambda: not any("multiplexer" in one.name for one in threading.enumerate()))
         assert caller.submit("t.echo", (1,)).result(10) == 1
+
+
+@pytest.mark.parametrize("where", ["Bell", "start_native"])
+def test_a_thread_that_cannot_be_started_refuses_the_call(
+    make_caller: MakeCaller, server: EchoServer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Surely, so that it is not made later either."""
+
+    def fail(*args: object) -> None:
+        raise OSError("Too many open files") if where == "Bell" else RuntimeError("no thread")
+
+    eventually(lambda: not any("multiplexer" in one.name for one in threading.enumerate()))
+    caller = make_caller(server.address)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, where, fail)
+        with pytest.raises(PoolExhausted) as caught:
+            caller.submit("t.where")
+        assert not caught.value.maybe_executed
+    assert caller.submit("t.echo", (1,)).result(10) == 1
+    assert not server.count["t.where"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_when_the_thread_dies_all_calls_end(
+    caller: Caller,
+    server: EchoServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those under way and those that were just submitted; the next call starts a new thread."""
+    held = caller.submit("t.hold")
+    eventually(lambda: server.held)
+    late: list[Pending] = []
+    real = Lane.close
+
+    def close(lane: Lane) -> None:
+        late.append(caller.submit("t.echo", (1,)))  # comes when nothing is begun any more
+        real(lane)
+
+    def fail(self: object, now: float) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lane, "look", fail)
+        patch.setattr(Lane, "close", close)
+        held.cancel()  # which rings the bell
+        with pytest.raises(CallCancelled):
+            held.result(10)
+        eventually(lambda: not any("multiplexer" in one.name for one in threading.enumerate()))
+    for pending in late:
+        with pytest.raises(CallCancelled) as caught:
+            pending.result(10)
+        assert not caught.value.maybe_executed
+    assert len(late) == 1
+    assert "a mistake" in caplog.text
+    assert not module.multiplexer()._polled
+    assert caller.submit("t.echo", (2,)).result(10) == 2
 
 
 # In event loops
