@@ -122,6 +122,33 @@ def test_no_password_survives_into_a_message(noise: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "The remote URL has no scheme; write it like 'zmq://127.0.0.1:7070'."),
+        ("a b://h", "The remote URL "),
+        ("zmq://host:0", "The remote URL 'zmq://host:0' names a port that is not between 1 and "),
+    ],
+)
+def test_a_bad_url_is_a_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        parse_remote_url(url)
+    assert str(caught.value).startswith(sentence)
+    assert "URL the URL" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["99999", "here:now", "a b"])
+def test_only_who_typed_an_address_sees_all_of_it(text: str) -> None:
+    """In a setting it may have come from anywhere."""
+    with pytest.raises(ImproperlyConfigured, match=f"The address '{text}' names"):
+        conf.parse_bind_address(text, typed=True)
+    with pytest.raises(ImproperlyConfigured, match="The address given names"):
+        conf.parse_bind_address(text)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        conf.parse_bind_address(f"tcp://me:{SECRET}@{text}", typed=True)
+    assert SECRET not in str(caught.value)
+
+
 def test_only_text_is_a_url() -> None:
     """A cast that was given something else says so."""
     with pytest.raises(ImproperlyConfigured, match="a string, not an int"):

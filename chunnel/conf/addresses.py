@@ -27,10 +27,10 @@ class AddressError(ValueError):
 
 
 def shown(url: str) -> str:
-    """Return as much of ``url`` as certainly holds no secret."""
+    """Return as much of ``url`` as certainly holds no secret; it may be nothing."""
     scheme, separator, rest = url.partition("://")
     if not separator or not _URL.fullmatch(f"{scheme}://"):
-        return "the URL"
+        return ""
     if scheme.lower() not in {"zmq", "tcp"} or "@" in rest:
         return f"'{scheme}://…'"
     netloc = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -65,8 +65,9 @@ def _authority(text: str, *, bind: bool) -> str:
         raise AddressError("names no host")
     if host == "*" and not bind:
         raise AddressError("has '*' for a host, which only a server can bind")
-    if not (0 if bind else 1) <= port <= 65535:
-        raise AddressError("names a port that is not between 1 and 65535")
+    least = 0 if bind else 1
+    if not least <= port <= 65535:
+        raise AddressError(f"names a port that is not between {least} and 65535")
     return f"{host}:{port}"
 
 
@@ -141,15 +142,18 @@ def parse_remote_url(url: str) -> dict[str, Any]:
     try:
         return remote_from_url(url)
     except AddressError as error:
-        raise ImproperlyConfigured(f"The remote URL {shown(url)} {error}.") from None
+        subject = f"The remote URL {shown(url)}".rstrip()
+        raise ImproperlyConfigured(f"{subject} {error}.") from None
 
 
-def parse_bind_address(text: str) -> str:
+def parse_bind_address(text: str, *, typed: bool = False) -> str:
     """Return the address that a person meant: ``7070``, ``0:7070``, ``[::]:7070`` or a whole URL.
 
     A port alone is served on 127.0.0.1, as ``runserver`` does, and ``0`` stands for 0.0.0.0. Raise
-    ImproperlyConfigured if it cannot be read.
+    ImproperlyConfigured if it cannot be read. With ``typed``, by somebody who sees what it was, the
+    message shows more of it.
     """
+    given = text
     try:
         if "://" in text:
             parts = split(text)
@@ -165,7 +169,10 @@ def parse_bind_address(text: str) -> str:
             text = f"0.0.0.0:{text[2:]}"
         return f"tcp://{_authority(text, bind=True)}"
     except AddressError as error:
-        culprit = shown(text) if "://" in text else "given"
+        if typed and "@" not in given:
+            culprit = repr(given)
+        else:
+            culprit = (shown(given) if "://" in given else "") or "given"
         raise ImproperlyConfigured(f"The address {culprit} {error}.") from None
 
 

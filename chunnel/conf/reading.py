@@ -75,7 +75,7 @@ def read_remote(alias: str, value: Any, problems: list[Problem]) -> RemoteSettin
         try:
             value = remote_from_url(value)
         except AddressError as error:
-            culprit = f"is {shown(value)}, which" if "://" in value else "is a URL that"
+            culprit = f"is {shown(value)}, which" if shown(value) else "is a URL that"
             problems.append(
                 Problem(
                     "chunnel.E004",

@@ -51,7 +51,7 @@ def watch_over_reloads(report: Callable[[str], object]) -> int:
         stopped.append(number)
         # A terminal sends Ctrl-C to the child by itself.
         if child is not None and (number == signal.SIGTERM or not has_terminal()):
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)

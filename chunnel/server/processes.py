@@ -11,6 +11,8 @@ Rules of this file:
 * A child tells that it serves by closing its end of a pipe after one byte. A child that dies is
   started again, later each time it dies young.
 * A reload starts new children first and retires the old ones when all new ones serve.
+* SIGTERM and Ctrl-C let calls under way end; a second Ctrl-C, which becomes SIGQUIT for the
+  children, does not. (A second SIGTERM is no sign of haste: a service manager may send one to all.)
 * A signal handler only notes the signal; everything happens in the one loop below.
 """
 
@@ -31,6 +33,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..transports import AddressInUse
+
 ENVIRONMENT_KEY = "CHUNNEL_CHILD"
 
 EXIT_UNUSABLE = 78  # EX_CONFIG of sysexits.h: starting this child again would end the same way
@@ -38,11 +42,8 @@ SETTLED_AFTER = 10.0  # a child that served this long and then died is not one t
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds before a child that died young is started again
 KILL_AFTER = 5.0  # seconds beyond its grace until a child that does not end is killed
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-class AddressTaken(OSError):
-    """Another process listens on the address."""
 
 
 class CannotShare(ValueError):
@@ -62,20 +63,23 @@ class Held(NamedTuple):
 def hold(address: str) -> Held:
     """Hold a ``tcp://`` address for children that will listen there with SO_REUSEPORT.
 
-    Raise AddressTaken if somebody listens there, CannotShare if several processes cannot, and
-    OSError if the host is none of this machine's.
+    Raise AddressInUse if somebody listens there, CannotShare if several processes cannot, and
+    OSError, with the address as its ``filename``, if the host is none of this machine's.
     """
     scheme, _, rest = address.partition("://")
     if scheme != "tcp" or not hasattr(socket, "SO_REUSEPORT"):
         raise CannotShare(f"Several workers cannot share {address}; serve it with one worker.")
     host, _, port = rest.rpartition(":")
     name = host.strip("[]")
-    family, kind, proto, _, place = socket.getaddrinfo(
-        None if name == "*" else name,
-        int(port),
-        type=socket.SOCK_STREAM,
-        flags=socket.AI_PASSIVE,
-    )[0]
+    try:
+        family, kind, proto, _, place = socket.getaddrinfo(
+            None if name == "*" else name,
+            int(port),
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, address) from None
     probe = socket.socket(family, kind, proto)
     with probe:
         # Without SO_REUSEADDR connections that ended a moment ago would count as somebody else.
@@ -85,8 +89,8 @@ def hold(address: str) -> Held:
             probe.listen(1)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise AddressTaken(error.errno, f"The address {address} is in use.") from None
-            raise
+                raise AddressInUse(error.errno, f"{address} is in use") from None
+            raise OSError(error.errno, error.strerror, address) from None
         place = probe.getsockname()
     holder = socket.socket(family, kind, proto)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,6 +170,7 @@ class Parent:
     _delays: dict[int, float] = field(default_factory=dict)
     _signals: list[int] = field(default_factory=list)
     _stopping: bool = False
+    _interrupted: bool = False  # by Ctrl-C, once
     _announced: bool = False
     _code: int = 0
 
@@ -175,10 +180,7 @@ class Parent:
         os.set_blocking(wake_in, False)
         os.set_blocking(wake_out, False)
         old_wakeup = signal.set_wakeup_fd(wake_out, warn_on_full_buffer=False)
-        old = {
-            number: signal.signal(number, self._note)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
-        }
+        old = {number: signal.signal(number, self._note) for number in _SIGNALS}
         try:
             for index in range(self.workers):
                 self._start(index)
@@ -233,8 +235,12 @@ class Parent:
     def _obey(self) -> None:
         noted, self._signals = self._signals, []
         for number in noted:
-            if number in (signal.SIGINT, signal.SIGTERM):
+            if number == signal.SIGQUIT or (number == signal.SIGINT and self._interrupted):
                 self._stopping = True
+                self._hurry()
+            elif number in (signal.SIGINT, signal.SIGTERM):
+                self._stopping = True
+                self._interrupted = self._interrupted or number == signal.SIGINT
                 self._retire(self._children)
             elif number == signal.SIGHUP and not self._stopping:
                 self.report("Reloading: starting new workers.")
@@ -251,6 +257,13 @@ class Parent:
             if child.kill_at is None:
                 child.kill_at = time.monotonic() + self.grace + KILL_AFTER
                 child.process.terminate()
+
+    def _hurry(self) -> None:
+        """End all children now, whatever they still do."""
+        self._retire(self._children)
+        for child in self._children:
+            child.kill_at = time.monotonic() + KILL_AFTER
+            child.process.send_signal(signal.SIGQUIT)
 
     def _reap(self) -> None:
         for child in [child for child in self._children if child.process.poll() is not None]:

@@ -249,6 +249,11 @@ class Worker:
             if other != number:
                 pool.stop(0)
 
+    @property
+    def under_way(self) -> int:
+        """How many calls are under way."""
+        return sum(service.dispatcher.open for service in self._services)
+
     def stop(self, grace: float = 10.0) -> None:
         """Make ``run`` return after at most ``grace`` seconds for calls under way. Any thread."""
         self._until = min(self._until, time.monotonic() + grace)

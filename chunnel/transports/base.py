@@ -31,7 +31,7 @@ class PeerGone(Exception):
 
 
 class AddressInUse(OSError):
-    """The address is taken; ``str()`` is a sentence that names it."""
+    """The address is taken; ``str()`` is ``<address> is in use``."""
 
     def __str__(self) -> str:
         return str(self.strerror or super().__str__())
@@ -117,6 +117,8 @@ class Transport(ABC):
         self, endpoints: Sequence[str], options: Mapping[str, Any], *, reuse_port: bool = False
     ) -> Listener:
         """Listen on all of ``endpoints``; raise AddressInUse naming the one that is taken.
+
+        An OSError names what cannot be had for another reason as its ``filename``.
 
         With ``reuse_port`` other processes may listen on the same addresses in the same way, and
         connections are spread over them; an address that cannot be shared is a ValueError.

@@ -111,6 +111,32 @@ def test_calls_under_way_are_finished(
         assert server.wait() == 0, server.output
 
 
+@pytest.mark.parametrize("options", [["--noreload"], ["--noreload", "--workers", "2"], []])
+def test_a_second_interrupt_stops_at_once(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path, options: list[str]
+) -> None:
+    """The first one says what is waited for, also to whoever does not know about the second."""
+    make_app(tmp_path, SLOW, debug=not options)
+    settings = tmp_path / "shop_settings.py"
+    settings.write_text(settings.read_text() + "CHUNNEL_SERVER['OPTIONS'] = {'grace': 60}\n")
+    began, go = tmp_path / "began", tmp_path / "go"
+    command = serve("0", *options, settings="shop_settings", dev=bool(options))
+    with running(*command, env=env) as server:
+        economy = connect(address_of(server))
+        if len(options) > 1:
+            server.line_with("All 2 workers serve.")
+        pending = economy.shop.slow.submit(str(began), str(go))
+        until(began.exists)
+        server.signal(signal.SIGINT)
+        line = server.line_with("Waiting for ")
+        assert line == ("Waiting for 1 call to end, 60 seconds at most; CONTROL-C again stops now.")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0, server.output
+        assert "Traceback" not in server.output
+        with pytest.raises(CallError):
+            pending.result(10)
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -145,8 +171,26 @@ def test_an_address_in_use_is_one_sentence(env: dict[str, str], workers: str) ->
         ended = run(*serve(str(port), "--noreload", "--workers", workers, "-v0"), env=env)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
-    assert f"tcp://127.0.0.1:{port}" in line
-    assert "in use" in line
+    sentence = f"Cannot serve at tcp://127.0.0.1:{port}: the address is in use."
+    assert line.removeprefix("CommandError: ") == sentence
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "reason"),
+    [
+        ("tcp://192.0.2.1:7070", [], "cannot assign requested address"),
+        ("tcp://192.0.2.1:7070", ["--workers", "2"], "cannot assign requested address"),
+        ("ipc:///nonexistent/x.sock", [], "no such file or directory"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_named_once(
+    env: dict[str, str], address: str, options: list[str], reason: str
+) -> None:
+    """In the same words with one worker and with several."""
+    ended = run(*serve(address, "--noreload", "-v0", *options), env=env)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.removeprefix("CommandError: ") == f"Cannot serve at {address}: {reason}."
 
 
 @pytest.mark.parametrize(
@@ -156,8 +200,9 @@ def test_an_address_in_use_is_one_sentence(env: dict[str, str], workers: str) ->
         (["--concurrency", "many"], "--concurrency must be a whole number"),
         (["--pool", "fibres"], "There is no pool 'fibres'; the pools are 'threads' and 'gevent'."),
         (["--frobnicate"], "nrecognized arguments: --frobnicate."),
-        (["99999"], "port that is not between"),
-        (["here:now"], "The address"),
+        (["99999"], "The address '99999' names a port that is not between 0 and 65535."),
+        (["here:now"], "The address 'here:now' names a host or port that cannot be read;"),
+        (["http//x"], "The address 'http//x' names"),
         (["ipc:///tmp/chunnel-shared.sock", "--workers", "2"], "cannot share ipc://"),
     ],
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from chunnel.server import processes
-from chunnel.server.processes import AddressTaken, CannotShare, ChildRole, hold
+from chunnel.server.processes import CannotShare, ChildRole, hold
+from chunnel.transports import AddressInUse
 
 from ..live import ROOT, Process, until
 
@@ -174,8 +175,15 @@ def test_an_address_in_use_is_noticed() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(AddressTaken, match=f"tcp://127.0.0.1:{port} is in use"):
+        with pytest.raises(AddressInUse, match=f"^tcp://127.0.0.1:{port} is in use$"):
             hold(f"tcp://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_what_is_no_address_of_this_machine_is_named(host: str) -> None:
+    with pytest.raises(OSError, match=host) as caught:
+        hold(f"tcp://{host}:7070")
+    assert caught.value.filename == f"tcp://{host}:7070"
 
 
 def test_a_held_port_cannot_be_taken() -> None:

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,6 +36,7 @@ from ...conf.options import SERVER
 from ...conf.options import chosen as chosen_options
 from ...server import processes
 from ...server.lines import one_line
+from ...transports import AddressInUse
 from ..reloading import has_terminal, watch_over_reloads
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ...schema import Schema
     from ...server.worker import Worker
 
+STOP_KEY = "CTRL-BREAK" if sys.platform == "win32" else "CONTROL-C"
 DEFAULT_GRACE = 10.0  # seconds that calls under way have to end; OPTIONS["grace"]
 
 
@@ -114,14 +117,22 @@ class Command(BaseCommand):
         reload = threading.Event()
         hangup_reloads = not has_terminal()
 
+        interrupted = False
+
         def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
+            nonlocal interrupted
             if number == signal.SIGHUP and hangup_reloads:
                 reload.set()
+            # Only of Ctrl-C a second one means haste: a service manager sends SIGTERM to the
+            # parent of several workers and to them, and the parent passes it on.
+            now = number == signal.SIGQUIT or (number == signal.SIGINT and interrupted)
+            interrupted = interrupted or number == signal.SIGINT
             # Not here: this thread may hold any of the worker's locks. And without threading's
             # Thread, whose start waits, which gevent forbids in a signal handler.
-            _thread.start_new_thread(worker.stop, (_grace(settings),))
+            grace = 0.0 if now else _grace(settings)
+            _thread.start_new_thread(self._stop, (worker, grace))
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, stop)
         if role is None:
             self._announce(settings, worker.endpoints)
@@ -167,8 +178,22 @@ class Command(BaseCommand):
             autoreload.run_with_reloader(serve)
         finally:  # code changed, Ctrl-C or SIGTERM: this is the main thread
             for worker in serving:
-                worker.stop(_grace(settings))
-                ended.wait(_grace(settings) + 1)
+                try:
+                    self._stop(worker, _grace(settings))
+                    ended.wait(_grace(settings) + 1)
+                except (KeyboardInterrupt, SystemExit):  # once more
+                    worker.stop(0)
+                    ended.wait(1)
+
+    def _stop(self, worker: Worker, grace: float) -> None:
+        """Stop ``worker``, and say what it waits for."""
+        calls = worker.under_way
+        if calls and grace and self.verbosity:
+            self._report(
+                f"Waiting for {_plural(calls, 'call')} to end, {grace:g} seconds at most; "
+                f"{STOP_KEY} again stops now."
+            )
+        worker.stop(grace)
 
     def _run_parent(self, settings: conf.ServerSettings) -> None:
         self._check()
@@ -176,10 +201,10 @@ class Command(BaseCommand):
         for bind in settings.binds:
             try:
                 held.append(processes.hold(bind.address))
-            except (processes.AddressTaken, processes.CannotShare) as error:
-                raise CommandError(error.args[-1], returncode=1) from None
+            except processes.CannotShare as error:
+                raise CommandError(str(error), returncode=1) from None
             except OSError as error:
-                raise CommandError(_cannot_bind(bind.address, error), returncode=1) from None
+                raise CommandError(cannot_serve([bind.address], error), returncode=1) from None
         addresses = [item.address for item in held]
         connections.close_all()
         self._announce(settings, addresses)
@@ -220,7 +245,6 @@ class Command(BaseCommand):
         from ...registry import build_schema, registry
 
         now = timezone.localtime().strftime("%B %d, %Y - %X")
-        stop = "CTRL-BREAK" if sys.platform == "win32" else "CONTROL-C"
         module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
         versions = f"Django version {django.get_version()}, Chunnel version {__version__}"
         at_once = f"{_plural(settings.concurrency, 'call')} at once"
@@ -230,7 +254,7 @@ class Command(BaseCommand):
             f"Serving {settings.name} at {', '.join(addresses)}",
             *(f"  {line}" for line in _summary(build_schema(registry, settings.name))),
             f"Pool {settings.pool}, {at_once}, {_plural(settings.workers, 'worker')}",
-            f"Quit the server with {stop}.",
+            f"Quit the server with {STOP_KEY}.",
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
@@ -273,9 +297,8 @@ def read_settings(options: dict[str, Any]) -> conf.ServerSettings:
     try:
         settings = conf.server_settings()
         if options["address"] is not None:
-            settings = replace(
-                settings, binds=(conf.Bind(conf.parse_bind_address(options["address"])),)
-            )
+            address = conf.parse_bind_address(options["address"], typed=True)
+            settings = replace(settings, binds=(conf.Bind(address),))
     except ImproperlyConfigured as error:
         raise CommandError(str(error)) from None
     pool = options["pool"] or settings.pool
@@ -315,15 +338,22 @@ def open_worker(settings: conf.ServerSettings, *, reuse_port: bool) -> Worker:
     try:
         return Worker.open(settings, reuse_port=reuse_port)
     except OSError as error:
-        address = ", ".join(bind.address for bind in settings.binds)
-        raise CannotServe(_cannot_bind(address, error)) from None
+        addresses = [bind.address for bind in settings.binds]
+        raise CannotServe(cannot_serve(addresses, error)) from None
     except ImproperlyConfigured as error:
         raise CannotServe(str(error)) from None
 
 
-def _cannot_bind(address: str, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"Cannot serve at {address}: {reason[:1].lower()}{reason[1:].rstrip('.')}."
+def cannot_serve(addresses: Sequence[str], error: OSError) -> str:
+    """Return the sentence for an ``error`` of listening on ``addresses``."""
+    if isinstance(error, AddressInUse):
+        culprits = [each for each in addresses if each in str(error).split()]
+        reason = "the address is in use"
+    else:
+        culprits = [error.filename] if isinstance(error.filename, str) else []
+        text = error.strerror or str(error)
+        reason = f"{text[:1].lower()}{text[1:].rstrip('.')}"
+    return f"Cannot serve at {', '.join(culprits or addresses)}: {reason}."
 
 
 def _grace(settings: conf.ServerSettings) -> float:
