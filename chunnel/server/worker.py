@@ -22,7 +22,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,13 +30,15 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 
 from .. import __version__
-from ..conf.options import SERVER
+from ..conf.options import SERVER, ZMQ
 from ..conf.options import chosen as chosen_options
 from ..links import ServerLink
 from ..protocol.limits import Limits
 from ..protocol.messages import Welcome
 from ..registry import Registry, registry
 from ..transports import Listener, for_endpoint
+from ..transports.zmq import ZmqTransport
+from ..transports.zmq.options import ZmqOptions
 from . import hygiene, pools
 from .dispatcher import Dispatcher
 from .pools.base import COROUTINES, EXIT_BROKEN, EXIT_STUCK, Pool, PoolStuck
@@ -199,7 +201,10 @@ class Worker:
                 first = binds[0]
                 transport = for_endpoint(first.address, first.backend)
                 addresses = [bind.address for bind in binds]
-                listeners.append(transport.listen(addresses, first.options, reuse_port=reuse_port))
+                options = first.options
+                if isinstance(transport, ZmqTransport):
+                    options = _with_room(options, protocol_limits(settings).max_message)
+                listeners.append(transport.listen(addresses, options, reuse_port=reuse_port))
             return cls(settings, listeners, registry=registry, instance=instance)
         except BaseException as error:
             for listener in listeners:
@@ -295,6 +300,22 @@ def _together(binds: tuple[Bind, ...]) -> list[list[Bind]]:
         else:
             groups.append((key, [bind]))
     return [group for _, group in groups]
+
+
+def _with_room(options: Mapping[str, Any], max_message: int) -> Mapping[str, Any]:
+    """Return an address's options, with frames allowed to be as large as messages are.
+
+    Raise ValueError if they forbid that: the connection would be cut over what WELCOME invites to.
+    """
+    chosen = chosen_options(ZMQ, options)
+    most = chosen.get("max_frame")
+    if most is None:
+        return {**options, "max_frame": max(max_message, ZmqOptions(**chosen).max_frame)}
+    if most < max_message:
+        raise ValueError(
+            f"max_frame is {most} bytes, less than the {max_message} of max_message in LIMITS."
+        )
+    return options
 
 
 class Lent:

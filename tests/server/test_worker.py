@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,6 +54,23 @@ class TestOpening:
             protocol_limits(server_settings(limits={"MAX_MESSAGE": 1}))
         limits = protocol_limits(server_settings(limits={"MAX_MESSAGE": 2**20, "QUERY_LIST": 5}))
         assert limits.max_message == 2**20
+
+    def test_frames_are_as_large_as_messages(self) -> None:
+        """A larger ``max_message`` raises ``max_frame`` with it, unless that was set too low."""
+        limits = {"max_message": 80_000_000}
+        bind = Bind("tcp://127.0.0.1:0", options={"max_frame": 70_000_000})
+        with pytest.raises(ImproperlyConfigured, match="max_frame is 70000000 bytes, less than"):
+            Worker.open(server_settings(binds=(bind,), limits=limits))
+        worker = Worker.open(server_settings(binds=(replace(bind, options={}),), limits=limits))
+        thread = run(worker)
+        try:
+            call = Caller(worker.endpoints[0], dispatchers(worker)[0])
+            data = b"x" * 79_000_000
+            assert call("bank.length", data) == len(data)
+            call.close()
+        finally:
+            worker.stop(1)
+            thread.join(PATIENCE)
 
     def test_instances_differ(self) -> None:
         assert new_instance() != new_instance()

@@ -136,6 +136,12 @@ def whoami() -> dict[str, Any]:
 
 
 @expose(effect="read")
+def length(data: bytes) -> int:
+    """Return how many bytes came."""
+    return len(data)
+
+
+@expose(effect="read")
 def blob(size: int) -> bytes:
     """Return so many bytes."""
     return b"x" * size
