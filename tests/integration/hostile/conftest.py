@@ -38,6 +38,7 @@ class Victim:
             "CHUNNEL_TEST_DATABASE": str(folder / "bank.sqlite3"),
             "PYTHONPATH": str(folder),
             "DJANGO_SETTINGS_MODULE": "victim_settings",
+            "PYTHONDEVMODE": "",  # in which asyncio logs what a loaded machine makes slow
         }
         migrated = run("-m", "django", "migrate", "-v0", env=env)
         assert migrated.returncode == 0, migrated.stderr
