@@ -20,11 +20,6 @@ Metadata: TypeAlias = Mapping[str, Any]
 
 NO_METADATA: Metadata = MappingProxyType({})
 
-RESERVED_KEYS = frozenset(
-    {"remaining", "trace", "hops", "attempt", "on_behalf_of", "batch", "!idempotency_key"}
-)
-"""The metadata keys of a CALL that have, or will have, a meaning for every implementation."""
-
 
 class Kind(IntEnum):
     """The kinds of messages; the numbers are the wire's and never change."""

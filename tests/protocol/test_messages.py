@@ -9,7 +9,6 @@ import pytest
 from chunnel.protocol.messages import (
     KINDS,
     NO_METADATA,
-    RESERVED_KEYS,
     Call,
     Credit,
     FailureCode,
@@ -70,10 +69,3 @@ def test_a_required_key_that_is_unknown_is_found():
     assert unknown_required({"!": 1}) == ["!"]
     assert unknown_required({"!a": 1, "!idempotency_key": 2}, known=["!a"]) == ["!idempotency_key"]
     assert unknown_required({"!idempotency_key": 2}) == ["!idempotency_key"]  # reserved, no more
-
-
-def test_reserved_keys():
-    """These have, or will have, a meaning for every implementation."""
-    assert sorted(RESERVED_KEYS) == [
-        "!idempotency_key", "attempt", "batch", "hops", "on_behalf_of", "remaining", "trace",
-    ]  # fmt: skip
