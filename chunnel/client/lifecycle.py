@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import SynchronousOnlyOperation
 
-from ..transports.zmq.waiting import patched
+from ..transports.waiting import patched
 from . import exchanges
 
 T = TypeVar("T")

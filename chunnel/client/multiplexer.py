@@ -25,7 +25,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..transports.zmq.waiting import Bell
+from ..transports.waiting import Bell
 from . import lifecycle
 from .lanes import Lane
 from .pending import Pending

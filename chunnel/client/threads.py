@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..transports.zmq.waiting import native_rlock, patched
+from ..transports.waiting import native_rlock, patched
 
 __all__ = ["Alarm", "native_poll", "native_rlock", "patched", "start_native", "start_thread"]
 

@@ -27,12 +27,12 @@ import zmq
 from zmq.backend import Socket as CSocket
 
 from ..base import AddressInUse, Listener, PeerGone
+from ..waiting import native_rlock, patched, waiter_for
 from . import process
 from .addresses import TcpAddress, ipc_path, resolve
 from .departures import Departures
 from .options import ZmqOptions
 from .pipe import MAX_FRAMES
-from .waiting import native_rlock, patched, waiter_for
 
 # Milliseconds that close waits for answers already sent to leave: the process may end behind it,
 # and what is left then is lost. It is a caller's window at most, which takes a slow line that long.

@@ -29,10 +29,10 @@ import zmq
 from zmq.backend import Socket as CSocket
 
 from ..base import Pipe, PipeClosed
+from ..waiting import Bell, patched, waiter_for
 from . import process
 from .addresses import TcpAddress, ipc_path, resolve
 from .options import ZmqOptions
-from .waiting import Bell, patched, waiter_for
 
 # Seconds. Long enough for the answers of a busy server, since what follows a wait that was too
 # brief costs several more turns at the interpreter lock; short enough to notice a break in no time.
