@@ -69,6 +69,11 @@ class Process:
             assert time.monotonic() < deadline, f"no {text!r} came:\n{self.output}"
             going = self._read(0.2)
 
+    def has_said(self, text: str) -> bool:
+        """Say whether a line so far holds ``text``."""
+        self._read(0)
+        return any(text in line for line in self.lines)
+
     @property
     def output(self) -> str:
         return "\n".join([*self.lines, self._rest.decode()])

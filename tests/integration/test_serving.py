@@ -292,6 +292,17 @@ def test_hangup_loads_new_code(
             assert server.wait() == 0, server.output
 
 
+def edit(module: Path, code: str, shows: Callable[[], object]) -> None:
+    """Write code and wait for it to show; again, if Django's reloader had not begun to look."""
+    for _ in range(5):
+        module.write_text(code)
+        try:
+            return until(shows, 12)
+        except AssertionError:
+            continue
+    return until(shows, 0)
+
+
 def test_changed_code_is_loaded_in_development(
     env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
 ) -> None:
@@ -304,7 +315,6 @@ def test_changed_code_is_loaded_in_development(
         economy = connect(address_of(server))
         server.line_with("Autoreload serves with one worker; --noreload starts all of them.")
         assert economy.shop.price() == 1
-        module.write_text(module.read_text().replace("return 1", "return 1 + 1"))
 
         def is_new() -> bool:
             try:
@@ -312,7 +322,7 @@ def test_changed_code_is_loaded_in_development(
             except CallError:  # it restarts
                 return False
 
-        until(is_new)
+        edit(module, module.read_text().replace("return 1", "return 1 + 1"), is_new)
         server.signal(signal.SIGTERM)
         assert server.wait() == 0, server.output
         assert "Traceback" not in server.output
@@ -330,10 +340,12 @@ def test_broken_code_is_waited_out_in_development(
         economy = connect(address_of(server))
         assert economy.shop.price() == 1
         (tmp_path / "shop" / "added.py").write_text("this is no Python")
-        module.write_text("from . import added\n" + PRICE.replace("return 1", "return 1 + 1"))
-        server.line_with("SyntaxError: invalid syntax")
+        edit(
+            module,
+            "from . import added\n" + PRICE.replace("return 1", "return 1 + 1"),
+            lambda: server.has_said("SyntaxError: invalid syntax"),
+        )
         server.line_with("The server ended; it is started again when code changes.")
-        (tmp_path / "shop" / "added.py").write_text("# this is Python\n")
 
         def is_new() -> bool:
             try:
@@ -341,7 +353,7 @@ def test_broken_code_is_waited_out_in_development(
             except CallError:  # it restarts
                 return False
 
-        until(is_new)
+        edit(tmp_path / "shop" / "added.py", "# this is Python\n", is_new)
         server.signal(signal.SIGTERM)
         assert server.wait() == 0, server.output
 
@@ -350,8 +362,7 @@ def test_a_server_that_waits_for_code_can_be_ended(env: dict[str, str], tmp_path
     module = make_app(tmp_path, PRICE)
     with running(*serve("0", settings="shop_settings", dev=False), env=env) as server:
         address_of(server)
-        module.write_text("1 / 0")
-        server.line_with("ZeroDivisionError")
+        edit(module, "1 / 0", lambda: server.has_said("ZeroDivisionError"))
         server.line_with("The server ended; it is started again when code changes.")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0, server.output
