@@ -57,6 +57,9 @@ MAX_IGNORED = 1_024
 COMPLAINTS = 10
 """Lines in the log about the malformed calls of one peer; more would tell nothing new."""
 
+MAX_POSTED = 256
+"""Messages that wait for the owner before who makes many shall rest: some milliseconds' work."""
+
 SWEEP = 5.0
 """Seconds between looks for peers whose time is over; their timeouts are minutes."""
 
@@ -292,9 +295,15 @@ class ServerLink:
         self._outbox.append((peer, message))
         self.listener.wake()
 
+    @property
+    def congested(self) -> bool:
+        """Whether so much is queued that a stream shall wait before it posts more. Any thread."""
+        return len(self._outbox) > MAX_POSTED
+
     def _flush(self) -> None:
+        """Send what is queued now. What comes meanwhile must not keep the owner from reading."""
         outbox = self._outbox
-        while outbox:
+        for _ in range(len(outbox)):
             self.send(*outbox.popleft())
 
     def _replace(
@@ -340,4 +349,5 @@ class ServerLink:
         """Stop listening and forget all peers, without error if closed already."""
         self._peers.clear()
         self._lost.clear()
+        self._outbox.clear()
         self.listener.close()

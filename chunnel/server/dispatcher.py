@@ -56,7 +56,7 @@ class Dispatcher:
 
     ``post`` takes a Reply from any thread. ``borrowed``: jobs run in their callers' threads.
     ``status`` adds to what ``chunnel.status`` tells. ``accepts`` says how many bytes of a message a
-    peer takes, from any thread.
+    peer takes, and ``congested`` whether a stream shall wait before it posts more, from any thread.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Dispatcher:
         instance: str = "",
         status: Callable[[], dict[str, Any]] | None = None,
         accepts: Callable[[bytes], int] = lambda _peer: DEFAULT_LIMITS.max_message,
+        congested: Callable[[], bool] = lambda: False,
     ):
         self.registry = registry
         self.project = settings.name
@@ -76,6 +77,7 @@ class Dispatcher:
         self.post = post
         self.borrowed = borrowed
         self._accepts = accepts
+        self.congested = congested
         types = TypeTable(settings.types)
         self.serializers: Mapping[str, Serializer] = {
             cls.name: cls(types) for cls in map(load, settings.serializers)

@@ -9,6 +9,8 @@ The rules:
   changed, means each state of it, though they are packed later.
 * Without credit nothing leaves and the generator rests. In a thread of its own the job waits, for
   ``IDLE`` seconds at most; in a borrowed thread it returns, and the next grant goes on with it.
+* Credit is the caller's to give, so it does not bound what waits to be sent. Where that is much the
+  generator rests as well, until the owner of the link has caught up.
 * When nobody wants the rest the generator is closed, in the context in which it ran.
 * What was yielded before an exception arrives before the Failure.
 """
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 MOST_ITEMS = 500  # of one chunk: beyond it packing gains nothing
 CHUNK_BYTES = 64 * 1024  # what a chunk's body aims at
 PATIENCE = 0.01  # seconds an item may wait for company
+REST = 0.001  # seconds between looks whether the owner of the link has caught up
 LINGER = 1.0  # seconds the flusher's thread stays without work
 
 
@@ -250,6 +253,8 @@ class StreamJob(ServedJob):
                 chunk = batch.next_chunk()
                 if chunk is not None:
                     self._post(chunk)
+                    while wait and self.dispatcher.congested() and not self.served.cancelled:
+                        time.sleep(REST)
                     continue
                 if not wait:
                     return False
@@ -422,6 +427,8 @@ class AsyncStreamJob(CoroutineJob):
             chunk = self._batch.next_chunk()
             if chunk is not None:
                 self._post(chunk)
+                while self.dispatcher.congested():  # noqa: ASYNC110 - another thread decides it
+                    await asyncio.sleep(REST)
                 continue
             try:
                 async with asyncio.timeout(IDLE):

@@ -95,6 +95,7 @@ class _Service:
             instance=instance,
             status=lambda: {"peers": self.link.peers},
             accepts=self.link.accepts,
+            congested=lambda: self.link.congested,
         )
         self._welcomed: tuple[Schema, Welcome] | None = None
         self._settings = settings

@@ -162,14 +162,14 @@ class MemoryListener(Listener):
                 self.changed.wait_for(self._ready, timeout)
             if self._closed:
                 raise OSError(self._closed)
-            if self._woken:
-                self._woken = False
-                return None
-            if not self.inbox:
-                return (self.gone.popleft(), []) if self.gone else None
-            pipe, frames = self.inbox.popleft()
-            pipe.taken()
-            return pipe._name, frames  # noqa: SLF001
+            if self.inbox:  # first, so that who is woken all the time still hears
+                pipe, frames = self.inbox.popleft()
+                pipe.taken()
+                return pipe._name, frames  # noqa: SLF001
+            if self.gone:
+                return self.gone.popleft(), []
+            self._woken = False
+            return None
 
     def _ready(self) -> bool:
         return bool(self.inbox or self.gone or self._woken or self._closed)

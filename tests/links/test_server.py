@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from chunnel.links import ClientLink, PeerLost, ServerLink
 from chunnel.links import server as server_module
+from chunnel.links.server import MAX_POSTED
 from chunnel.protocol.codec import decode, encode
 from chunnel.protocol.limits import DEFAULT_LIMITS, Limits
 from chunnel.protocol.messages import (
@@ -37,6 +38,8 @@ from chunnel.protocol.messages import (
     Welcome,
 )
 from chunnel.transports import Pipe, PipeClosed, for_endpoint
+
+from ..live import until
 
 PATIENCE = 20.0
 HELLO = Hello((1,), 2**20, "tests", "government")
@@ -166,6 +169,43 @@ def test_wake_and_post_end_a_wait(house: House) -> None:
             waiting = thread.submit(house.link.receive, None)
             wake()
             assert waiting.result(PATIENCE) is None
+
+
+def test_those_who_post_without_end_do_not_keep_the_owner(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message that is sent brings another; what the peers say is heard all the same."""
+    client = house.client()
+    client.send(call(credit=Credit(2**20, 2**30)))
+    peer, asked = house.next()
+    assert isinstance(asked, Call)
+    item = Chunk(asked.call_id, 1, b"x")
+    send = house.link.listener.send
+
+    def send_and_post(to: bytes, frames: list[bytes]) -> None:
+        send(to, frames)
+        house.link.post(peer, item)
+
+    monkeypatch.setattr(house.link.listener, "send", send_and_post)
+    house.link.post(peer, Chunk(asked.call_id))
+    client.send(Ping(b"token"))
+
+    def is_answered() -> bool:
+        assert house.link.receive(0) is None
+        return Pong(b"token") in list(iter(lambda: client.receive(0), None))
+
+    until(is_answered)
+
+
+def test_congested_is_when_much_is_posted(house: House) -> None:
+    """A stream then rests; when the owner has sent, it goes on."""
+    for _ in range(MAX_POSTED):
+        house.link.post(b"nobody", End(b"12345678"))
+    assert not house.link.congested
+    house.link.post(b"nobody", End(b"12345678"))
+    assert house.link.congested
+    assert house.link.receive(0) is None
+    assert not house.link.congested
 
 
 def test_ping_is_answered(house: House) -> None:
