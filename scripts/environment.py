@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,9 @@ def say(line):
 
 def run(main):
     """Run ``main`` and exit with what it returns, or with the sentence on what is lacking."""
+    # Who starts us in the background may have us ignore Ctrl-C, and all that we start would do so
+    # too, though it is how they are stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         use_new_python()
         sys.exit(main())
