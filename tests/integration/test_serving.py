@@ -137,6 +137,43 @@ def test_a_second_interrupt_stops_at_once(
             pending.result(10)
 
 
+HASTY = """
+import os, signal
+from chunnel.server.worker import Worker
+
+stop = Worker.stop
+interrupts = [signal.SIGINT] * 3
+
+def stop_and_be_interrupted(self, grace=10.0):
+    if interrupts:
+        os.kill(os.getpid(), interrupts.pop())
+    stop(self, grace)
+
+Worker.stop = stop_and_be_interrupted
+"""
+
+
+@pytest.mark.parametrize("options", [["--noreload"], []])
+def test_an_interrupt_does_not_break_the_stop_that_is_under_way(
+    env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path, options: list[str]
+) -> None:
+    """An exception in the midst of it could leave a lock of the worker held for ever."""
+    make_app(tmp_path, SLOW + HASTY, debug=not options)
+    settings = tmp_path / "shop_settings.py"
+    settings.write_text(settings.read_text() + "CHUNNEL_SERVER['OPTIONS'] = {'grace': 60}\n")
+    began, go = tmp_path / "began", tmp_path / "go"
+    command = serve("0", *options, settings="shop_settings", dev=bool(options))
+    with running(*command, env=env) as server:
+        economy = connect(address_of(server))
+        pending = economy.shop.slow.submit(str(began), str(go))
+        until(began.exists)
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0, server.output
+        assert "Traceback" not in server.output
+        with pytest.raises(CallError):
+            pending.result(10)
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [

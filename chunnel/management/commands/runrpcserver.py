@@ -174,16 +174,26 @@ class Command(BaseCommand):
             finally:
                 ended.set()
 
+        interrupted = False
+
+        def interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
+            nonlocal interrupted
+            if not interrupted:
+                interrupted = True
+                raise KeyboardInterrupt  # what Django's loop ends for
+            # An exception would leave the locks of the stop that is under way as they are.
+            for worker in serving:
+                _thread.start_new_thread(worker.stop, (0.0,))
+
+        signal.signal(signal.SIGINT, interrupt)
         try:
             autoreload.run_with_reloader(serve)
         finally:  # code changed, Ctrl-C or SIGTERM: this is the main thread
+            interrupted = True
+            signal.signal(signal.SIGTERM, lambda *_: None)  # Django's raises SystemExit
             for worker in serving:
-                try:
-                    self._stop(worker, _grace(settings))
-                    ended.wait(_grace(settings) + 1)
-                except (KeyboardInterrupt, SystemExit):  # once more
-                    worker.stop(0)
-                    ended.wait(1)
+                self._stop(worker, _grace(settings))
+                ended.wait(_grace(settings) + 1)
 
     def _stop(self, worker: Worker, grace: float) -> None:
         """Stop ``worker``, and say what it waits for."""
