@@ -160,7 +160,8 @@ def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any)
     """Return the field at the end of a path, across relations."""
     if not isinstance(path, str) or not LOWER_CASE.fullmatch(path):
         refuse(rpc, attribute, f"{path!r} is not a lower_case field path.")
-    current, field = model, None
+    current: type[Model] = model
+    field: Any = None
     parts = path.split(LOOKUP_SEP)
     for position, part in enumerate(parts):
         field = (
@@ -176,6 +177,12 @@ def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any)
                     path,
                 )
             current = related
+    if field.is_relation and field.related_model is None:
+        refuse(
+            rpc,
+            attribute,
+            f"{path!r} is a generic relation, which no query can follow; name its columns.",
+        )
     return field
 
 

@@ -165,8 +165,6 @@ class _Options:
 def _entry(target: Any, label: str, place: Place, options: _Options) -> Entry:
     if isinstance(target, type) and issubclass(target, BaseException):
         return _exception(target, label, place, options)
-    if not callable(target):
-        raise ImproperlyConfigured(f"expose({_shown(target)}): this cannot be called.")
     name = options.name or getattr(target, "__name__", None)
     if not name:
         raise ImproperlyConfigured(f"expose({_shown(target)}): it has no name; give name=….")

@@ -64,8 +64,6 @@ def is_wrong_call(shape: Shape, error: TypeError, args: Any, kwargs: Any) -> boo
 
     ``error`` was caught in the frame that made the call.
     """
-    if shape.check is not None:
-        return False
     if shape.signature is not None:
         try:
             shape.signature.bind(*args, **kwargs)

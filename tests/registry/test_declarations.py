@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.models import Model
+from django.test.utils import isolate_apps
 
 from chunnel import ModelRPC
 from chunnel.registry import ExposedModel, Registry, register
@@ -13,10 +19,14 @@ from tests.apps.bank.models import Account
 
 
 def expose_account(**declared: Any) -> ExposedModel:
+    return expose_model(Account, **declared)
+
+
+def expose_model(model: type[Model], **declared: Any) -> ExposedModel:
     registry = Registry()
-    rpc = type("AccountRPC", (ModelRPC,), declared)
-    register(Account, app_label="bank", registry=registry)(rpc)
-    found = registry.model(Account)
+    rpc = type(f"{model.__name__}RPC", (ModelRPC,), declared)
+    register(model, app_label="bank", registry=registry)(rpc)
+    found = registry.model(model)
     assert found is not None
     return found
 
@@ -79,6 +89,7 @@ class TestDefaults:
             r"\['uid__gt'\]: 'uid' is no relation, so the path ends there",
         ),
         ({"filter_fields": {"opened": ["date__almost"]}}, "has no lookup 'date__almost'"),
+        ({"filter_fields": {"opened": ["almost__gte"]}}, "has no lookup 'almost__gte'"),
         ({"filter_fields": {"_connector": ["exact"]}}, "is not a lower_case field path"),
         ({"ordering_fields": ["-uid"]}, r"AccountRPC\.ordering_fields: '-uid'"),
         ({"ordering_fields": ["?"]}, r"'\?' is not a lower_case field path"),
@@ -86,6 +97,8 @@ class TestDefaults:
         ({"methods": ["missing"]}, r"AccountRPC\.methods: Account has no method 'missing'"),
         ({"methods": ["_meta"]}, r"'_meta' cannot be a remote name"),
         ({"methods": ["uid"]}, r"'uid' is not a method"),
+        ({"methods": ["objects"]}, "'objects' has a meaning of its own"),
+        ({"methods": ["pk"]}, "'pk' has a meaning of its own"),
         ({"methods": ["delete"]}, r"'delete' is Django's own"),
         ({"methods": {"deposit": {"fast": 1}}}, r"methods\['deposit'\]: no option is named 'fast'"),
         ({"methods": {"deposit": 5}}, r"methods\['deposit'\]: the options of a method are a dict"),
@@ -104,3 +117,34 @@ class TestDefaults:
 def test_mistakes_name_the_class_and_the_culprit(declared: dict[str, Any], message: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=message):
         expose_account(**declared)
+
+
+@pytest.mark.parametrize(("model", "field"), [(User, "groups"), (Group, "user")])
+def test_only_columns_are_readable(model: type[Model], field: str) -> None:
+    """Relations to many, from either side, are not."""
+    message = rf"RPC\.fields: '{field}' is not a column of {model.__name__}'s own"
+    with pytest.raises(ImproperlyConfigured, match=message):
+        expose_model(model, fields=[field])
+    expose_model(model, filter_fields={field: ["exact", "in"]}, ordering_fields=[field])
+
+
+@isolate_apps("django.contrib.contenttypes")
+def test_what_no_caller_could_use_is_refused() -> None:
+    """A name that no remote name can have, and a relation that no query can follow."""
+
+    class Tag(models.Model):
+        content_type = models.ForeignKey(ContentType, models.CASCADE)
+        object_id = models.IntegerField()
+        target = GenericForeignKey()
+        Shout = models.CharField(max_length=10)
+
+        class Meta:
+            app_label = "tests"
+
+    with pytest.raises(ImproperlyConfigured, match="'Shout' cannot be a remote name"):
+        expose_model(Tag, fields=["Shout"])
+    with pytest.raises(ImproperlyConfigured, match="'target' is not a column"):
+        expose_model(Tag, fields=["target"])
+    for declared in ({"filter_fields": {"target": ["exact"]}}, {"ordering_fields": ["target"]}):
+        with pytest.raises(ImproperlyConfigured, match="'target' is a generic relation"):
+            expose_model(Tag, **declared)

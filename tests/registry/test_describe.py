@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
+from django.db import models
+from django.test.utils import isolate_apps
 from django.utils.translation import gettext_lazy
 
 from chunnel.registry import ModelRPC, Registry, build_schema, expose, register, registry
 from chunnel.schema import FieldSchema, FunctionSchema, ModelSchema, ParameterSchema
 from tests.apps.bank.models import Account, Branch
+
+
+class Level(Enum):
+    HIGH = Decimal("9.5")
 
 
 def described(function: Any, **options: Any) -> FunctionSchema:
@@ -55,6 +63,26 @@ class TestFunctions:
 
         defaults = [each.default for each in described(function).parameters]
         assert defaults == ["...", "()", "'Yes'"]
+
+    def test_defaults_of_plain_types_are_shown_as_source(self) -> None:
+        """Also None, times and empty containers; others may hold what is nobody's business."""
+
+        def function(
+            a: Any = None,
+            b: Any = datetime.date(2026, 1, 2),
+            c: Any = datetime.timedelta(1),
+            d: Any = {},
+            e: Any = [Decimal(1)],
+        ) -> None: ...
+
+        defaults = [each.default for each in described(function).parameters]
+        assert defaults == [
+            "None",
+            "datetime.date(2026, 1, 2)",
+            "datetime.timedelta(days=1)",
+            "{}",
+            "...",
+        ]
 
     def test_without_a_signature(self) -> None:
         assert [each.kind for each in described(math.hypot).parameters] == [
@@ -106,6 +134,29 @@ class TestModels:
         )
         (app,) = build_schema(own, "p").apps
         assert app.models[0].fields[0].relation is None
+
+    @isolate_apps("tests.apps.bank")
+    def test_choices_of_other_types_are_text(self) -> None:
+        """A schema travels in more formats than one."""
+
+        class Rate(models.Model):
+            kind = models.DecimalField(
+                max_digits=3,
+                decimal_places=1,
+                choices=[(Decimal("1.5"), "low"), (Level.HIGH, "high"), (None, "none")],
+                null=True,
+            )
+
+            class Meta:
+                app_label = "tests"
+
+        own = Registry()
+        register(Rate, app_label="x", registry=own)(
+            type("RateRPC", (ModelRPC,), {"fields": ["kind"]})
+        )
+        (app,) = build_schema(own, "p").apps
+        choices = app.models[0].fields[0].choices
+        assert choices == (("1.5", "low"), ("9.5", "high"), (None, "none"))
 
     def test_models_know_each_other_in_any_order(self) -> None:
         own = Registry()

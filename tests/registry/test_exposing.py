@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from chunnel import AlreadyExposed, ModelRPC
 from chunnel.registry import Registry, expose, register
 from chunnel.registry.exposing import style_of
 from tests.apps.bank.models import Account, Branch
+
+from ..live import run
 
 
 @pytest.fixture
@@ -82,6 +85,27 @@ class TestNames:
             expose(math.sqrt, registry=registry)
         with pytest.raises(ImproperlyConfigured, match="belongs to no app"):
             register(Branch, registry=registry)(type("X", (ModelRPC,), {}))
+
+    def test_an_app_whose_label_is_no_remote_name(
+        self, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(apps.get_app_config("bank"), "label", "Bank")
+        space = {"__name__": "tests.apps.bank.rpc", "expose": expose, "registry": registry}
+        with pytest.raises(ImproperlyConfigured, match="the app 'Bank', whose label cannot be"):
+            exec("expose(max, registry=registry)", space)
+        exec("expose(max, app_label='bank', registry=registry)", space)
+        assert "bank.max" in registry
+
+    def test_before_the_apps_are_loaded(self) -> None:
+        """No label can be found yet; the message says where such a call belongs."""
+        code = "from chunnel import expose; expose(max, app_label='x'); expose(min)"
+        ended = run("-c", code, env={"DJANGO_SETTINGS_MODULE": "tests.settings"})
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines()[-1] == (
+            "django.core.exceptions.ImproperlyConfigured: expose() was called in '__main__' before "
+            "Django's apps were loaded. Call it in the app's rpc module, which is imported when "
+            "they are, or give app_label=…."
+        )
 
     @pytest.mark.parametrize("label", ["", "Bank", "a.b", "a b", "1a"])
     def test_a_bad_label(self, registry: Registry, label: str) -> None:

@@ -128,6 +128,20 @@ def test_a_method_of_a_class() -> None:
     assert outcome(shape.check, (None, 1, 2, 3), {}) == outcome(thing.method, (1, 2, 3), {})
 
 
+def test_a_method_that_takes_its_instance_among_the_rest() -> None:
+    def method(*args, **kwargs):  # type: ignore[no-untyped-def]
+        return args, kwargs
+
+    shape = method_shape(method)
+    assert str(shape.signature) == "(*args, **kwargs)"
+    assert shape.check is not None
+    shape.check(None, 1, x=2)
+
+
+def test_a_method_that_nobody_knows_the_signature_of() -> None:
+    assert method_shape(max) == (None, None)
+
+
 def test_a_given_signature() -> None:
     def forward(*args: Any, **kwargs: Any) -> Any:
         return args, kwargs
