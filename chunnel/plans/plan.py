@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from .tree import MalformedPlan, Tree, tree_from_wire, tree_to_wire
-
-MOST_STEPS = 1_000  # read from the wire before the gate can judge
+from .expressions import Expression, Ordering
+from .tree import Tree
 
 
 class Filter(NamedTuple):
@@ -29,7 +28,7 @@ class Exclude(NamedTuple):
 class OrderBy(NamedTuple):
     """No names take the order away, as in Django."""
 
-    names: tuple[str, ...]
+    names: tuple[str | Ordering, ...]
 
 
 class Reverse(NamedTuple):
@@ -37,7 +36,9 @@ class Reverse(NamedTuple):
 
 
 class Distinct(NamedTuple):
-    pass
+    """Without names whole rows are compared; names are PostgreSQL's ``DISTINCT ON``."""
+
+    names: tuple[str, ...] = ()
 
 
 class Slice(NamedTuple):
@@ -47,33 +48,138 @@ class Slice(NamedTuple):
     stop: int | None
 
 
-class Values(NamedTuple):
-    """Rows as dicts. No names stand for every readable field."""
+class Annotate(NamedTuple):
+    """More values for each row, by name."""
 
-    names: tuple[str, ...]
+    expressions: tuple[tuple[str, Expression], ...]
+
+
+class Alias(NamedTuple):
+    """As ``Annotate``, for later steps alone."""
+
+    expressions: tuple[tuple[str, Expression], ...]
+
+
+class Values(NamedTuple):
+    """Rows as dicts. No names and expressions stand for every readable field."""
+
+    names: tuple[str | Expression, ...]
+    expressions: tuple[tuple[str, Expression], ...] = ()
 
 
 class ValuesList(NamedTuple):
     """Rows as tuples, with ``flat`` as the single values, with ``named`` as named tuples."""
 
-    names: tuple[str, ...]
+    names: tuple[str | Expression, ...]
+    expressions: tuple[tuple[str, Expression], ...] = ()
     flat: bool = False
     named: bool = False
 
 
-Step: TypeAlias = Filter | Exclude | OrderBy | Reverse | Distinct | Slice | Values | ValuesList
+class Dates(NamedTuple):
+    """The different dates of a field, cut to ``kind``: "year", "month", "week" or "day"."""
 
-_KINDS: dict[str, type[Any]] = {
-    "filter": Filter,
-    "exclude": Exclude,
-    "order_by": OrderBy,
-    "reverse": Reverse,
-    "distinct": Distinct,
-    "slice": Slice,
-    "values": Values,
-    "values_list": ValuesList,
-}
-_NAMES = {step: name for name, step in _KINDS.items()}
+    field: str
+    kind: str
+    order: str = "ASC"
+
+
+class Datetimes(NamedTuple):
+    """As ``Dates``, also to "hour", "minute" and "second", in a zone by name or the current one."""
+
+    field: str
+    kind: str
+    order: str = "ASC"
+    zone: str | None = None
+
+
+class Only(NamedTuple):
+    names: tuple[str, ...]
+
+
+class Defer(NamedTuple):
+    """No names take back what was deferred, as ``defer(None)`` does."""
+
+    names: tuple[str, ...]
+
+
+class SelectRelated(NamedTuple):
+    """Relations to bring along in the same query; no names take them all back."""
+
+    names: tuple[str, ...]
+
+
+class Fetch(NamedTuple):
+    """A relation to fetch along: ``Prefetch(path, queryset, to_attr)``.
+
+    ``plan`` None means every row that the caller may see.
+    """
+
+    path: str
+    plan: Plan | None = None
+    to_attr: str | None = None
+
+
+class PrefetchRelated(NamedTuple):
+    """No lookups take all back, as ``prefetch_related(None)`` does."""
+
+    lookups: tuple[Fetch, ...]
+
+
+class Combine(NamedTuple):
+    """``union`` ("union", with ``all``), ``intersection`` or ``difference`` with other plans."""
+
+    kind: str
+    all: bool
+    plans: tuple[Plan, ...]
+
+
+class Merge(NamedTuple):
+    """``&``, ``|`` or ``^`` with another plan: "and", "or", "xor"."""
+
+    connector: str
+    plan: Plan
+
+
+class Nothing(NamedTuple):
+    """``none()``, where it is part of another plan."""
+
+
+class Of(NamedTuple):
+    """The rows that a relation of one instance leads to: ``branch.accounts``. The first step.
+
+    ``model`` is the remote name of the instance's model and ``key`` its primary key.
+    """
+
+    model: str
+    key: Any
+    relation: str
+
+
+Row: TypeAlias = Values | ValuesList | Dates | Datetimes
+
+Step: TypeAlias = (
+    Filter
+    | Exclude
+    | OrderBy
+    | Reverse
+    | Distinct
+    | Slice
+    | Annotate
+    | Alias
+    | Values
+    | ValuesList
+    | Dates
+    | Datetimes
+    | Only
+    | Defer
+    | SelectRelated
+    | PrefetchRelated
+    | Combine
+    | Merge
+    | Nothing
+    | Of
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +194,10 @@ class Plan:
         return Plan(self.model, (*self.steps, step))
 
     @property
-    def row(self) -> Values | ValuesList | None:
+    def row(self) -> Row | None:
         """The step that decides what a row is; None: instances."""
         for step in reversed(self.steps):
-            if isinstance(step, Values | ValuesList):
+            if isinstance(step, Values | ValuesList | Dates | Datetimes):
                 return step
         return None
 
@@ -101,55 +207,13 @@ class Plan:
 
     def to_wire(self) -> list[Any]:
         """Return the plan as lists; the values in its conditions stay what they are."""
-        return [self.model, [_step_to_wire(step) for step in self.steps]]
+        from .wire import step_to_wire
+
+        return [self.model, [step_to_wire(step) for step in self.steps]]
 
     @classmethod
-    def from_wire(cls, wire: Any) -> Plan:
+    def from_wire(cls, wire: Any, depth: int = 0) -> Plan:
         """Return the plan that ``to_wire`` described; raise MalformedPlan for anything else."""
-        if not isinstance(wire, list | tuple) or len(wire) != 2:
-            raise MalformedPlan("a plan is not a list of two")
-        model, steps = wire
-        if not isinstance(model, str) or not isinstance(steps, list | tuple):
-            raise MalformedPlan("a plan without a model's name or without steps")
-        if len(steps) > MOST_STEPS:
-            raise MalformedPlan("too many steps")
-        return cls(model, tuple(_step_from_wire(step) for step in steps))
+        from .wire import plan_from_wire
 
-
-def _step_to_wire(step: Step) -> list[Any]:
-    kind = _NAMES[type(step)]
-    if isinstance(step, Filter | Exclude):
-        return [kind, tree_to_wire(step.tree)]
-    return [kind, *(list(value) if isinstance(value, tuple) else value for value in step)]
-
-
-def _step_from_wire(wire: Any) -> Step:
-    if not isinstance(wire, list | tuple) or not wire or not isinstance(wire[0], str):
-        raise MalformedPlan("a step is not a list that begins with its kind")
-    kind, *rest = wire
-    step = _KINDS.get(kind)
-    if step is None:
-        raise MalformedPlan(f"no step is named {kind[:40]!r}")
-    if len(rest) > len(step._fields):
-        raise MalformedPlan(f"the step {kind!r} has too many values")
-    if step is Filter or step is Exclude:
-        return step(tree_from_wire(rest[0] if rest else None))  # type: ignore[no-any-return]
-    if step is Slice:
-        return _slice(rest)
-    if step is Reverse or step is Distinct:
-        return step()  # type: ignore[no-any-return]
-    names = rest[0] if rest else None
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise MalformedPlan(f"the step {kind!r} does not list names")
-    if not all(isinstance(flag, bool) for flag in rest[1:]):
-        raise MalformedPlan(f"the step {kind!r} has a flag that is neither true nor false")
-    return step(tuple(names), *rest[1:])  # type: ignore[no-any-return]
-
-
-def _slice(rest: list[Any]) -> Slice:
-    if len(rest) != 2 or type(rest[0]) is not int or type(rest[1]) not in {int, type(None)}:
-        raise MalformedPlan("a slice without whole numbers")
-    start, stop = rest
-    if start < 0 or (stop is not None and stop < start):
-        raise MalformedPlan("a slice that begins below 0 or after its end")
-    return Slice(start, stop)
+        return plan_from_wire(wire, depth)

@@ -4,8 +4,10 @@ A leaf keeps its key as the caller wrote it (``branch__city__exact``) and its va
 Nothing here knows what the key means: the gate compares it with what is declared, and the server
 hands it to the ORM as data, never as a keyword.
 
-On the wire a leaf is ``["=", key, value]`` and a node ``[connector, negated, [child, …]]``; the
-first item tells kinds apart, so that expressions can become further kinds.
+On the wire a leaf is ``["=", key, value]``, one that compares with an expression is
+``["=e", key, expression]``, an expression that is a condition by itself is
+``["?", false, expression]`` and a node ``[connector, negated, [child, …]]``; the first item tells
+kinds apart.
 """
 
 from __future__ import annotations
@@ -13,20 +15,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
+from .expressions import Expression, expression_from_wire, expression_to_wire, is_expression
+from .malformed import DEEPEST, MalformedPlan
+
 CONNECTORS = ("and", "or", "xor")
-
-DEEPEST = 64  # levels read from the wire before the gate can judge: far below Python's recursion
-
-
-class MalformedPlan(ValueError):
-    """What arrived is not the wire form of a plan."""
 
 
 class Leaf(NamedTuple):
-    """One condition: ``key`` is a field path with an optional lookup."""
+    """One condition: ``key`` is a field path with an optional lookup.
+
+    ``value`` is a plain value or an expression.
+    """
 
     key: str
     value: Any
+
+
+class Holds(NamedTuple):
+    """An expression that is true or false by itself: ``filter(Exists(…))``."""
+
+    expression: Expression
 
 
 class Node(NamedTuple):
@@ -37,13 +45,17 @@ class Node(NamedTuple):
     children: tuple[Tree, ...]
 
 
-Tree: TypeAlias = Leaf | Node
+Tree: TypeAlias = Leaf | Holds | Node
 
 
 def tree_to_wire(tree: Tree) -> list[Any]:
     """Return the tree as lists."""
     if isinstance(tree, Leaf):
+        if is_expression(tree.value):
+            return ["=e", tree.key, expression_to_wire(tree.value)]
         return ["=", tree.key, tree.value]
+    if isinstance(tree, Holds):
+        return ["?", False, expression_to_wire(tree.expression)]
     return [tree.connector, tree.negated, [tree_to_wire(child) for child in tree.children]]
 
 
@@ -54,10 +66,12 @@ def tree_from_wire(wire: Any, depth: int = 0) -> Tree:
     if not isinstance(wire, list | tuple) or len(wire) != 3:
         raise MalformedPlan("a condition is not a list of three")
     kind, second, third = wire
-    if kind == "=":
+    if kind == "=" or kind == "=e":
         if not isinstance(second, str):
             raise MalformedPlan("the key of a condition is not text")
-        return Leaf(second, third)
+        return Leaf(second, third if kind == "=" else expression_from_wire(third, depth + 1))
+    if kind == "?":
+        return Holds(expression_from_wire(third, depth + 1))
     if not isinstance(kind, str) or kind not in CONNECTORS:
         raise MalformedPlan("a condition of an unknown kind")
     if not isinstance(second, bool) or not isinstance(third, list | tuple):

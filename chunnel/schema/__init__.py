@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .types import (
+    FIELD_KINDS,
     AppSchema,
     ExceptionSchema,
     FieldSchema,
@@ -14,6 +15,7 @@ from .types import (
 from .wire import fingerprint, schema_from_wire, schema_to_wire
 
 __all__ = [
+    "FIELD_KINDS",
     "AppSchema",
     "ExceptionSchema",
     "FieldSchema",

@@ -26,6 +26,12 @@ class FunctionSchema(NamedTuple):
     atomic: bool = False
 
 
+FIELD_KINDS = ("column", "forward", "reverse", "many", "property", "annotation")
+"""What a readable field is: a column; a column that holds the key of another row (foreign key,
+one-to-one); the other end of a one-to-one; a relation to many rows, reverse or many-to-many; a
+property that the server computes; an annotation that the database computes."""
+
+
 class FieldSchema(NamedTuple):
     """A readable field of a model."""
 
@@ -37,6 +43,13 @@ class FieldSchema(NamedTuple):
     choices: tuple[tuple[object, str], ...] = ()
     relation: str | None = None  # "app_label.Model" of an exposed model
     writable: bool = False
+    kind: str = "column"  # one of FIELD_KINDS
+    attname: str = ""  # where an instance has the value; "" is ``name``
+    unique: bool = False
+    blank: bool = False
+    has_default: bool = False
+    max_length: int | None = None
+    target: str = "pk"  # of a forward relation: the field of ``relation`` that the column holds
 
 
 class ModelSchema(NamedTuple):
@@ -54,6 +67,9 @@ class ModelSchema(NamedTuple):
     methods: tuple[FunctionSchema, ...] = ()
     manager_methods: tuple[FunctionSchema, ...] = ()
     max_rows: int = 100_000
+    get_latest_by: tuple[str, ...] = ()
+    can_create: bool = False
+    can_delete: bool = False
 
 
 class ExceptionSchema(NamedTuple):

@@ -82,6 +82,7 @@ def _model(wire: Sequence[Any]) -> ModelSchema:
         ordering=tuple(wire[8]),
         methods=tuple(_function(each) for each in wire[9]),
         manager_methods=tuple(_function(each) for each in wire[10]),
+        get_latest_by=tuple(wire[12]) if len(wire) > 12 else (),
     )
 
 

@@ -6,7 +6,16 @@ queryset to a RowSet; a client lowers its instances to InstanceRef; serializers 
 
 from __future__ import annotations
 
-from .models import PK_COLUMN, TEXT_COLUMN, InstanceRef, InstanceRow, RowSet
+from .models import (
+    PK_COLUMN,
+    TEXT_COLUMN,
+    InstanceRef,
+    InstanceRow,
+    QuerySetRef,
+    Related,
+    Relation,
+    RowSet,
+)
 from .types import TypeTable, WireType
 
 __all__ = [
@@ -14,6 +23,9 @@ __all__ = [
     "TEXT_COLUMN",
     "InstanceRef",
     "InstanceRow",
+    "QuerySetRef",
+    "Related",
+    "Relation",
     "RowSet",
     "TypeTable",
     "WireType",

@@ -16,10 +16,19 @@ class InstanceRef(NamedTuple):
     pk: Any
 
 
+class Relation(NamedTuple):
+    """A relation that instances have without a column for it, so that their receiver knows of it."""
+
+    name: str
+    model: str  # "app_label.Name" of the rows it leads to
+    many: bool  # a manager of rows; else one row or none
+
+
 class InstanceRow(NamedTuple):
     """An instance as a result: its key and its readable fields, and what ``str()`` of it is.
 
-    ``methods`` names the methods that may be called, so that the receiver knows what it has.
+    ``methods`` names the methods that may be called, and ``relations`` what leads to other rows
+    beside the columns, so that the receiver knows what it has.
     """
 
     model: str
@@ -28,6 +37,7 @@ class InstanceRow(NamedTuple):
     values: tuple[Any, ...]
     text: str | None = None
     methods: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
 
 class RowSet(NamedTuple):
@@ -36,14 +46,43 @@ class RowSet(NamedTuple):
     ``model`` is None for plain rows (``values_list``). All columns are of equal length. Rows of a
     model always have a column of keys named PK_COLUMN and, where the server shows what ``str()`` of
     an instance is, one of texts named TEXT_COLUMN; the other columns are the readable fields.
-    ``methods`` names the methods that may be called on each of them.
+    ``methods`` and ``relations`` say of each of them what an InstanceRow says. ``related`` holds the
+    rows of other models that were fetched along.
     """
 
     model: str | None
     names: tuple[str, ...]
     columns: tuple[Sequence[Any], ...]
     methods: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    related: tuple[Related, ...] = ()
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return the rows as tuples in order."""
         return list(zip(*self.columns, strict=True))
+
+
+class Related(NamedTuple):
+    """What a relation of each row in a row set leads to.
+
+    ``name`` is the attribute of the instances: the relation, or what ``to_attr`` says. ``rows`` has
+    every related row once. ``places`` has, for each row of the owner, where its related row stands
+    in ``rows`` or None (``many`` false), or the list of where they stand (``many`` true).
+    ``listed``: the attribute is a plain list, as with ``to_attr``, and no relation.
+    """
+
+    name: str
+    many: bool
+    listed: bool
+    rows: RowSet
+    places: Sequence[int | None] | Sequence[Sequence[int]]
+
+
+class QuerySetRef(NamedTuple):
+    """A queryset of instances that a call returned and nobody has evaluated.
+
+    Its receiver evaluates or refines it by making the same call again, with a plan's steps and an
+    operation beside its arguments.
+    """
+
+    model: str
