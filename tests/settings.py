@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "chunnel",
-    *(["tests.apps.bank"] if (BASE_DIR / "tests/apps/bank").is_dir() else []),
+    "tests.apps.bank",
 ]
 
 MIDDLEWARE = [
