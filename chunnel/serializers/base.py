@@ -15,7 +15,8 @@ Raises TypeError for what it does not know either.
 """
 
 Lift: TypeAlias = Callable[[Any], Any]
-"""Turns an InstanceRef, InstanceRow or RowSet that arrived into what the receiver wants to see."""
+"""Turns an InstanceRef, InstanceRow, RowSet or QuerySetRef that arrived into what the receiver
+wants to see."""
 
 
 class Packed(NamedTuple):

@@ -24,18 +24,27 @@ from typing import Any, ClassVar
 from msgpack import ExtType, Packer, Unpacker, UnpackException, unpackb
 
 from ..exceptions import SerializationError
-from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
+from ..values import InstanceRef, InstanceRow, QuerySetRef, RowSet, TypeTable
 from ..values.columns import pack_column
 from ..values.depth import check_depth
 from ..values.hashes import check_hashes
 from ..values.limits import BLOB_SIZE, MAX_COLLISIONS, MAX_DEPTH
 from ..values.nearest import MAX_STEPS, HookFailed, Own, nearer
+from ..values.related import pack_places
 from .base import Lift, Lower, Packed, Serializer
 from .extensions import BLOB, PACK_SCALAR, UNPACK_SCALAR, blob_index, blob_reference
-from .parts import build_own, build_ref, build_row, build_row_set
+from .parts import (
+    build_own,
+    build_query,
+    build_ref,
+    build_row,
+    build_row_set,
+    check_level,
+    relation_parts,
+)
 from .places import explain
 
-TUPLE, SET, FROZENSET, OWN, REF, ROW, ROW_SET = range(16, 23)
+TUPLE, SET, FROZENSET, OWN, REF, ROW, ROW_SET, QUERY = range(16, 24)
 
 _FAILURES = (TypeError, ValueError, ArithmeticError, RecursionError, BufferError)
 """What packing raises for a value that cannot travel; SerializationError is a ValueError."""
@@ -168,17 +177,44 @@ def _pack_row(value: InstanceRow) -> Any:
     values = list(value.values)
     check_depth(values)
     names, methods = list(value.names), list(value.methods)
-    return {_MARK_ROW: [value.model, value.pk, names, values, value.text, methods]}
+    parts = [value.model, value.pk, names, values, value.text, methods]
+    if value.relations:
+        parts.append(relation_parts(value.relations))
+    return {_MARK_ROW: parts}
 
 
 def _pack_row_set(value: RowSet) -> Any:
+    return {_MARK_ROW_SET: _row_set_parts(value, 0)}
+
+
+def _row_set_parts(value: RowSet, level: int) -> list[Any]:
+    """Return a row set as an array; those within it have no mark of their own."""
     columns = list(map(pack_column, value.columns))
-    return {_MARK_ROW_SET: [value.model, list(value.names), columns, list(value.methods)]}
+    parts = [value.model, list(value.names), columns, list(value.methods)]
+    if value.relations or value.related:
+        check_level(level)
+        parts.append(relation_parts(value.relations))
+        parts.append(
+            [
+                [
+                    each.name,
+                    each.many,
+                    each.listed,
+                    _row_set_parts(each.rows, level + 1),
+                    pack_places(each),
+                ]
+                for each in value.related
+            ]
+        )
+    return parts
 
 
 _MARK = b"\xc7\x00"  # what every mark begins with: an extension of no bytes
-_MARK_TUPLE, _MARK_SET, _MARK_FROZENSET, _MARK_OWN, _MARK_REF, _MARK_ROW, _MARK_ROW_SET = (
-    ExtType(code, b"") for code in (TUPLE, SET, FROZENSET, OWN, REF, ROW, ROW_SET)
+_MARK_TUPLE, _MARK_SET, _MARK_FROZENSET, _MARK_OWN = (
+    ExtType(code, b"") for code in (TUPLE, SET, FROZENSET, OWN)
+)
+_MARK_REF, _MARK_ROW, _MARK_ROW_SET, _MARK_QUERY = (
+    ExtType(code, b"") for code in (REF, ROW, ROW_SET, QUERY)
 )
 
 _PACK: dict[type[Any], Callable[[Any], Any]] = {
@@ -199,6 +235,7 @@ _PACK: dict[type[Any], Callable[[Any], Any]] = {
     InstanceRef: _pack_ref,
     InstanceRow: _pack_row,
     RowSet: _pack_row_set,
+    QuerySetRef: lambda value: {_MARK_QUERY: [value.model]},
 }
 
 
@@ -317,6 +354,7 @@ _MARKS: dict[int, _Mark] = {
     REF: _Mark(lambda reader, content: build_ref(content, reader.lift)),
     ROW: _Mark(lambda reader, content: build_row(content, reader.lift)),
     ROW_SET: _Mark(lambda reader, content: build_row_set(content, reader.lift)),
+    QUERY: _Mark(lambda reader, content: build_query(content, reader.lift)),
 }
 
 

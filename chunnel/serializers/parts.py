@@ -5,13 +5,24 @@ The bytes may come from anybody: each part is held against what ``dumps`` makes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..exceptions import SerializationError
-from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
+from ..values import (
+    InstanceRef,
+    InstanceRow,
+    QuerySetRef,
+    Related,
+    Relation,
+    RowSet,
+    TypeTable,
+)
 from ..values.columns import unpack_column
 from ..values.depth import check_depth
+from ..values.limits import MAX_RELATED
 from ..values.nearest import HookFailed
+from ..values.related import unpack_places
 from .base import Lift
 
 
@@ -39,28 +50,92 @@ def build_ref(content: Any, lift: Lift | None) -> Any:
 
 
 def build_row(content: Any, lift: Lift | None) -> Any:
-    """Return the InstanceRow from ``[model, pk, names, values, text, methods]``, lifted."""
-    model, pk, names, values, text, methods = _of_length(content, 6)
+    """Return the InstanceRow, lifted.
+
+    It comes as ``[model, pk, names, values, text, methods]``, perhaps with relations behind.
+    """
+    model, pk, names, values, text, methods, *more = _of_length(content, 6, 7)
     _check_text(model)
     _check_names(names, values)
     check_depth(pk)
     check_depth(values)
     if text is not None:
         _check_text(text)
-    row = InstanceRow(model, pk, tuple(names), tuple(values), text, _texts(methods))
+    relations = _relations(more[0]) if more else ()
+    row = InstanceRow(model, pk, tuple(names), tuple(values), text, _texts(methods), relations)
     return _lifted(row, lift)
 
 
 def build_row_set(content: Any, lift: Lift | None) -> Any:
-    """Return the RowSet from ``[model, names, columns, methods]``, lifted."""
-    model, names, packed, methods = _of_length(content, 4)
+    """Return the RowSet, lifted; those within it are not, since their owner knows what they are.
+
+    It comes as ``[model, names, columns, methods]``, perhaps with relations and related rows
+    behind. A row set within is such a list.
+    """
+    return _lifted(_row_set(content, 0), lift)
+
+
+def build_query(content: Any, lift: Lift | None) -> Any:
+    """Return the QuerySetRef from ``[model]``, lifted."""
+    (model,) = _of_length(content, 1)
+    _check_text(model)
+    return _lifted(QuerySetRef(model), lift)
+
+
+def check_level(level: int) -> None:
+    """Raise SerializationError if a row set that has related rows is too deep within others."""
+    if level >= MAX_RELATED:
+        raise SerializationError(f"related rows nested more than {MAX_RELATED} deep")
+
+
+def relation_parts(relations: Sequence[Relation]) -> list[list[Any]]:
+    """Return relations as they travel."""
+    return list(map(list, relations))
+
+
+def _row_set(content: Any, level: int) -> RowSet:
+    model, names, packed, methods, *more = _of_length(content, 4, 6)
     if model is not None:
         _check_text(model)
     _check_names(names, packed)
     columns = tuple(map(unpack_column, packed))
     if len(set(map(len, columns))) > 1:
         raise SerializationError("the columns of a row set differ in length")
-    return _lifted(RowSet(model, tuple(names), columns, _texts(methods)), lift)
+    if not more:
+        return RowSet(model, tuple(names), columns, _texts(methods))
+    check_level(level)
+    relations, related = more
+    if type(related) is not list:
+        raise SerializationError("malformed: related rows are not an array")
+    length = len(columns[0]) if columns else 0
+    found = tuple(_related(each, length, level) for each in related)
+    if len({each.name for each in found}) != len(found):
+        raise SerializationError("malformed: related rows have a name twice")
+    return RowSet(model, tuple(names), columns, _texts(methods), _relations(relations), found)
+
+
+def _related(content: Any, owners: int, level: int) -> Related:
+    name, many, listed, wire, places = _of_length(content, 5)
+    _check_text(name)
+    if type(many) is not bool or type(listed) is not bool:
+        raise SerializationError("malformed: related rows without their flags")
+    rows = _row_set(wire, level + 1)
+    length = len(rows.columns[0]) if rows.columns else 0
+    return Related(name, many, listed, rows, unpack_places(places, many, owners, length))
+
+
+def _relations(content: Any) -> tuple[Relation, ...]:
+    if type(content) is not list:
+        raise SerializationError("malformed: not an array of relations")
+    found = []
+    for each in content:
+        name, model, many = _of_length(each, 3)
+        _check_text(name)
+        _check_text(model)
+        if type(many) is not bool:
+            raise SerializationError("malformed: a relation does not say whether it is to many")
+        found.append(Relation(name, model, many))
+    return tuple(found)
 
 
 def _lifted(value: Any, lift: Lift | None) -> Any:
@@ -72,9 +147,10 @@ def _lifted(value: Any, lift: Lift | None) -> Any:
         raise HookFailed(error) from error
 
 
-def _of_length(content: Any, length: int) -> list[Any]:
-    if type(content) is not list or len(content) != length:
-        raise SerializationError(f"malformed: not an array of {length} parts")
+def _of_length(content: Any, *lengths: int) -> list[Any]:
+    if type(content) is not list or len(content) not in lengths:
+        shown = " or ".join(map(str, lengths))
+        raise SerializationError(f"malformed: not an array of {shown} parts")
     return content
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from ..exceptions import SerializationError
-from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
+from ..values import InstanceRef, InstanceRow, QuerySetRef, RowSet, TypeTable
 from ..values.limits import MAX_DEPTH
 from ..values.nearest import MAX_STEPS, Own, nearer
 from ..values.numbers import check_int, decimal_to_text
@@ -95,6 +95,8 @@ class _Walk:
             for name, column in zip(known.names, known.columns, strict=False):
                 for index, item in enumerate(column):
                     self.visit(item, f"{path}[{index}].{name}", ())
+            for related in known.related:
+                self.visit(related.rows, f"{path}.{related.name}", ())
         elif kind in _CONTAINERS:
             if id(value) in within:
                 raise SerializationError("it contains itself", _shortened(path))
@@ -177,4 +179,4 @@ _CHECKS: dict[type[Any], Any] = {
     UUID: _anything,
 }
 _CONTAINERS = (list, tuple, dict, set, frozenset)
-_KNOWN = frozenset({*_CHECKS, *_CONTAINERS, InstanceRef, InstanceRow, RowSet, Own})
+_KNOWN = frozenset({*_CHECKS, *_CONTAINERS, InstanceRef, InstanceRow, RowSet, QuerySetRef, Own})

@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from ..exceptions import SerializationError
-from ..values import InstanceRef, InstanceRow, RowSet, TypeTable
+from ..values import InstanceRef, InstanceRow, QuerySetRef, Relation, RowSet, TypeTable
 from ..values.columns import pack_column
 from ..values.hashes import check_hashes
 from ..values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES
@@ -33,9 +33,10 @@ from ..values.numbers import (
     decimal_from_text,
     decimal_to_text,
 )
+from ..values.related import pack_places
 from ..values.zones import Zone, zone_from, zone_of
 from .base import Lift, Lower, Packed, Serializer
-from .parts import build_own, build_ref, build_row, build_row_set
+from .parts import build_own, build_query, build_ref, build_row, build_row_set, check_level
 from .places import explain
 
 _FAILURES = (TypeError, ValueError, ArithmeticError, RecursionError)
@@ -142,15 +143,41 @@ class _Writer:
         model, text = self.write(value.model, 0), self.write(value.text, 0)
         names, values = self.items(value.names, 0), self.items(value.values, 0)
         methods = self.items(value.methods, 0)
-        return {"$row": [model, self.write(value.pk, 0), names, values, text, methods]}
+        content = [model, self.write(value.pk, 0), names, values, text, methods]
+        if value.relations:
+            content.append(self.relations(value.relations))
+        return {"$row": content}
+
+    def relations(self, relations: Sequence[Relation]) -> list[Any]:
+        return [self.items(each, 0) for each in relations]
 
     def row_set(self, value: RowSet, _depth: int) -> Any:
+        return {"$rows": self.row_set_parts(value, 0)}
+
+    def row_set_parts(self, value: RowSet, level: int) -> list[Any]:
+        """Return a row set as a list; those within it have no tag of their own."""
         columns = []
         for column in value.columns:
             kind, parts, *nulls = pack_column(column)
             columns.append([kind, self.items(parts, 0), *nulls])
         names, methods = self.items(value.names, 0), self.items(value.methods, 0)
-        return {"$rows": [self.write(value.model, 0), names, columns, methods]}
+        parts = [self.write(value.model, 0), names, columns, methods]
+        if value.relations or value.related:
+            check_level(level)
+            parts.append(self.relations(value.relations))
+            parts.append(
+                [
+                    [
+                        self.write(each.name, 0),
+                        each.many,
+                        each.listed,
+                        self.row_set_parts(each.rows, level + 1),
+                        pack_places(each),
+                    ]
+                    for each in value.related
+                ]
+            )
+        return parts
 
 
 def _looks_tagged(value: dict[str, Any]) -> bool:
@@ -208,6 +235,7 @@ _WRITE: dict[type[Any], Callable[[_Writer, Any, int], Any]] = {
     InstanceRef: _Writer.ref,
     InstanceRow: _Writer.row,
     RowSet: _Writer.row_set,
+    QuerySetRef: lambda writer, value, _depth: {"$query": [writer.write(value.model, 0)]},
 }
 
 
@@ -274,17 +302,31 @@ class _TreeReader:
         return build_ref([model, self.read(pk, 0)], self.lift)
 
     def row(self, content: Any, _depth: int) -> Any:
-        model, pk, names, values, text, methods = _list(content)
-        row = [model, self.read(pk, 0), names, self.items(values, 0), text, methods]
+        model, pk, names, values, text, *more = _list(content)
+        row = [model, self.read(pk, 0), names, self.items(values, 0), text, *more]
         return build_row(row, self.lift)
 
     def rows(self, content: Any, _depth: int) -> Any:
-        model, names, columns, methods = _list(content)
+        return build_row_set(self.row_set_parts(content, 0), self.lift)
+
+    def row_set_parts(self, content: Any, level: int) -> list[Any]:
+        """Return a row set's parts with the values in its columns read, at all levels."""
+        model, names, columns, methods, *more = _list(content)
         packed = []
         for column in _list(columns):
             kind, parts, *nulls = _list(column)
             packed.append([kind, self.items(parts, 0), *nulls])
-        return build_row_set([model, names, packed, methods], self.lift)
+        if len(more) == 2:
+            check_level(level)
+            more[1] = [self.related_parts(each, level) for each in _list(more[1])]
+        return [model, names, packed, methods, *more]
+
+    def related_parts(self, content: Any, level: int) -> list[Any]:
+        name, many, listed, rows, places = _list(content)
+        return [name, many, listed, self.row_set_parts(rows, level + 1), places]
+
+    def query(self, content: Any, _depth: int) -> Any:
+        return build_query(content, self.lift)
 
 
 def _check_depth(depth: int) -> None:
@@ -364,4 +406,5 @@ _READ: dict[str, Callable[[_TreeReader, Any, int], Any]] = {
     "$ref": _TreeReader.ref,
     "$row": _TreeReader.row,
     "$rows": _TreeReader.rows,
+    "$query": _TreeReader.query,
 }

@@ -13,12 +13,12 @@ from typing import Any
 
 from ..exceptions import SerializationError
 from .limits import MAX_DEPTH
-from .models import InstanceRef, InstanceRow, RowSet
+from .models import InstanceRef, InstanceRow, QuerySetRef, RowSet
 
 _CONTAINERS: frozenset[type[Any]] = frozenset({list, tuple, dict, set, frozenset})
 _LIST, _DICT = {list}, {dict}
 _BASES = tuple(_CONTAINERS)
-_COUNTED_ANEW: frozenset[type[Any]] = frozenset({InstanceRef, InstanceRow, RowSet})
+_COUNTED_ANEW: frozenset[type[Any]] = frozenset({InstanceRef, InstanceRow, RowSet, QuerySetRef})
 
 
 def is_too_deep(value: Any, *, keys: bool = True) -> bool:

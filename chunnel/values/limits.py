@@ -9,6 +9,10 @@ MAX_DEPTH: Final = 100
 recursion (``repr``, ``copy.deepcopy``, a template) stays far from Python's limit of 1,000 frames.
 The content of a project's own type, and a field of a row, is counted anew."""
 
+MAX_RELATED: Final = 16
+"""Row sets inside row sets: rows of rows of rows that were fetched along. Fetching deeper than this
+takes a path of as many relations, which no reader of it would follow."""
+
 MAX_COLLISIONS: Final = 1_000
 """Keys of one dict or set that share their hash with another. So many are compared in milliseconds;
 honest keys share none."""

@@ -17,7 +17,7 @@ class InstanceRef(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A relation that instances have without a column for it, so that their receiver knows of it."""
+    """A relation that instances have without a column for it; so their receiver knows of it."""
 
     name: str
     model: str  # "app_label.Name" of the rows it leads to
@@ -46,8 +46,8 @@ class RowSet(NamedTuple):
     ``model`` is None for plain rows (``values_list``). All columns are of equal length. Rows of a
     model always have a column of keys named PK_COLUMN and, where the server shows what ``str()`` of
     an instance is, one of texts named TEXT_COLUMN; the other columns are the readable fields.
-    ``methods`` and ``relations`` say of each of them what an InstanceRow says. ``related`` holds the
-    rows of other models that were fetched along.
+    ``methods`` and ``relations`` say of each of them what an InstanceRow says. ``related`` holds
+    the rows of other models that were fetched along.
     """
 
     model: str | None
