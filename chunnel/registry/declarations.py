@@ -6,7 +6,7 @@ Each function returns the declaration in its final form or raises ImproperlyConf
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -41,35 +41,24 @@ def names(rpc: type[ModelRPC], attribute: str, value: Any) -> list[str]:
     return list(value)
 
 
-def readable_fields(rpc: type[ModelRPC], model: type[Model]) -> tuple[Field[Any, Any], ...]:
-    """Return the model's fields that are readable, without the text."""
-    return tuple(
-        _column(rpc, "fields", model, name)
-        for name in names(rpc, "fields", rpc.fields)
-        if name != TEXT
-    )
-
-
-def writable_fields(rpc: type[ModelRPC], readable: Sequence[str]) -> tuple[str, ...]:
-    found = names(rpc, "writable_fields", rpc.writable_fields)
-    for name in found:
-        if name not in readable:
-            refuse(rpc, "writable_fields", f"{name!r} is not among the readable fields.")
-    return tuple(found)
-
-
 def filter_fields(
-    rpc: type[ModelRPC], model: type[Model], readable: Sequence[str]
+    rpc: type[ModelRPC],
+    model: type[Model],
+    columns: Sequence[str],
+    annotations: Mapping[str, Field[Any, Any]],
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the paths that may be filtered by, each with its lookups."""
+    """Return the paths that may be filtered by, each with its lookups.
+
+    ``columns`` are the readable ones; ``annotations`` say of what type their values are.
+    """
     declared = rpc.filter_fields
     if declared is None:
-        return tuple((name, DEFAULT_LOOKUPS) for name in readable)
+        return tuple((name, DEFAULT_LOOKUPS) for name in columns)
     if not isinstance(declared, Mapping):
         refuse(rpc, "filter_fields", "this is a dict from field paths to lists of lookups.")
     found = []
     for path, lookups in declared.items():
-        field = _resolve(rpc, "filter_fields", model, path)
+        field = annotations.get(path) or _resolve(rpc, "filter_fields", model, path)
         if isinstance(lookups, str) or not isinstance(lookups, Sequence) or not lookups:
             refuse(rpc, "filter_fields", "this is a list of lookups, like ['exact', 'in'].", path)
         for lookup in lookups:
@@ -84,12 +73,15 @@ def filter_fields(
     return tuple(found)
 
 
-def ordering_fields(rpc: type[ModelRPC], model: type[Model]) -> tuple[str, ...]:
+def ordering_fields(
+    rpc: type[ModelRPC], model: type[Model], annotations: Mapping[str, Field[Any, Any]]
+) -> tuple[str, ...]:
     found = names(rpc, "ordering_fields", rpc.ordering_fields)
     for name in found:
         if name.startswith("-"):
             refuse(rpc, "ordering_fields", f"{name!r}: both directions are allowed; leave '-' out.")
-        _resolve(rpc, "ordering_fields", model, name)
+        if name not in annotations:
+            _resolve(rpc, "ordering_fields", model, name)
     return tuple(found)
 
 
@@ -100,11 +92,15 @@ def max_rows(rpc: type[ModelRPC]) -> int:
 
 
 def methods(
-    rpc: type[ModelRPC], attribute: str, owners: Sequence[type[Any]]
+    rpc: type[ModelRPC],
+    attribute: str,
+    owners: Sequence[type[Any]],
+    is_taken: Callable[[str], bool],
 ) -> dict[str, tuple[Any, Mapping[str, Any]]]:
     """Return the declared methods: name to function and options.
 
-    A method is looked for in the classes ``owners``, the first that has it.
+    A method is looked for in the classes ``owners``, the first that has it. ``is_taken`` says of
+    which names the remote class has a method already.
     """
     declared: Any = getattr(rpc, attribute)
     if isinstance(declared, Mapping):
@@ -130,6 +126,8 @@ def methods(
                 f"{name!r} is Django's own and writes past writable_fields; expose a method of the "
                 f"model's that says what it does.",
             )
+        if is_taken(name):
+            refuse(rpc, attribute, f"{name!r} has a meaning of its own on remote models.")
         _check_options(rpc, attribute, name, given)
         found[name] = (function, given)
     return found
@@ -143,17 +141,6 @@ def _check_options(rpc: type[ModelRPC], attribute: str, name: str, given: Any) -
             refuse(rpc, attribute, f"no option is named {option!r}.", name)
     if given.get("effect", "write") not in EFFECTS:
         refuse(rpc, attribute, f"an effect is one of {', '.join(EFFECTS)}.", name)
-
-
-def _column(rpc: type[ModelRPC], attribute: str, model: type[Model], name: str) -> Field[Any, Any]:
-    field = _get_field(rpc, attribute, model, name, name)
-    if not isinstance(field, Field) or not field.concrete or field.many_to_many:
-        refuse(rpc, attribute, f"{name!r} is not a column of {model.__name__}'s own.")
-    if field.name != name:
-        refuse(rpc, attribute, f"{name!r} is spelled {field.name!r} here.")
-    if not LOWER_CASE.fullmatch(name):
-        refuse(rpc, attribute, f"{name!r} cannot be a remote name; those are lower_case.")
-    return field
 
 
 def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any) -> Any:

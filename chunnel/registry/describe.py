@@ -9,6 +9,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import ManyToManyField
 from django.utils.encoding import force_str
 from django.utils.functional import Promise
 
@@ -24,8 +25,11 @@ from ..schema import (
 )
 from ..values.exceptions import nearest_base
 from .entries import Entry
+from .readable import is_many
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.db.models import Field
 
     from .core import Registry
@@ -86,7 +90,7 @@ def exception_schema(entry: Entry, registry: Registry) -> ExceptionSchema:
     return ExceptionSchema(entry.public_name, entry.doc, base)
 
 
-def model_schema(exposed: ExposedModel, registry: Registry) -> ModelSchema:
+def model_schema(exposed: ExposedModel) -> ModelSchema:
     """Describe an exposed model."""
     meta = exposed.model._meta
     methods = sorted(
@@ -103,19 +107,40 @@ def model_schema(exposed: ExposedModel, registry: Registry) -> ModelSchema:
         verbose_name=force_str(meta.verbose_name),
         verbose_name_plural=force_str(meta.verbose_name_plural),
         pk=meta.pk.name,
-        fields=tuple(_field(field, exposed, registry) for field in exposed.fields),
+        fields=tuple(_fields(exposed)),
         filter_fields=exposed.filter_fields,
         ordering_fields=exposed.ordering_fields,
         ordering=tuple(each for each in meta.ordering or () if isinstance(each, str)),
         methods=tuple(methods),
         manager_methods=tuple(manager_methods),
         max_rows=exposed.max_rows,
+        get_latest_by=_latest(meta.get_latest_by),
+        can_create=exposed.can_create,
+        can_delete=exposed.can_delete,
     )
 
 
-def _field(field: Field[Any, Any], exposed: ExposedModel, registry: Registry) -> FieldSchema:
-    related = getattr(field, "related_model", None)
-    other = registry.model(related) if isinstance(related, type) else None
+def _latest(declared: Any) -> tuple[str, ...]:
+    return (declared,) if isinstance(declared, str) else tuple(declared or ())
+
+
+def _fields(exposed: ExposedModel) -> Iterator[FieldSchema]:
+    """Describe what is readable, in the order in which it was declared."""
+    columns = {field.name: field for field in exposed.fields}
+    for name in exposed.order:
+        if name in columns:
+            yield _column(columns[name], exposed)
+        elif name in exposed.links:
+            if exposed.related(name) is not None:
+                yield _link(name, exposed)
+        elif name in exposed.outputs:
+            yield _annotation_field(name, exposed.outputs[name])
+        else:
+            yield _property(name, exposed)
+
+
+def _column(field: Field[Any, Any], exposed: ExposedModel) -> FieldSchema:
+    other = exposed.related(field.name)
     return FieldSchema(
         name=field.name,
         type=type(field).__name__,
@@ -125,6 +150,73 @@ def _field(field: Field[Any, Any], exposed: ExposedModel, registry: Registry) ->
         choices=tuple((_plain(value), force_str(text)) for value, text in field.flatchoices),
         relation=other.name if other is not None else None,
         writable=field.name in exposed.writable_fields,
+        kind="forward" if field.is_relation else "column",
+        attname=field.attname if field.attname != field.name else "",
+        unique=field.unique,
+        blank=field.blank,
+        has_default=field.has_default() or field.has_db_default(),
+        max_length=getattr(field, "max_length", None),
+        target=_target(field, other),
+    )
+
+
+def _target(field: Any, other: ExposedModel | None) -> str:
+    """Return the field of the other model that a foreign key holds; "" if it is not readable."""
+    target = field.target_field if field.is_relation else None
+    if target is None or target.primary_key:
+        return "pk"
+    return target.name if other is not None and target.name in other.names else ""
+
+
+def _link(name: str, exposed: ExposedModel) -> FieldSchema:
+    link = exposed.links[name]
+    many = is_many(link)
+    related: Any = link.related_model
+    other = exposed.related(name)
+    meta = related._meta
+    if isinstance(link, ManyToManyField):
+        verbose_name, help_text, query = link.verbose_name, link.help_text, link.name
+    else:
+        verbose_name = meta.verbose_name_plural if many else meta.verbose_name
+        help_text, query = "", link.name
+    return FieldSchema(
+        name=name,
+        type=type(link).__name__,
+        verbose_name=force_str(verbose_name),
+        null=not many,
+        help_text=force_str(help_text),
+        relation=other.name if other is not None else None,
+        writable=name in exposed.writable_fields,
+        kind="many" if many else "reverse",
+        blank=True,
+        query_name=query if query != name else "",
+    )
+
+
+def _annotation_field(name: str, output: Field[Any, Any]) -> FieldSchema:
+    return FieldSchema(
+        name=name,
+        type=type(output).__name__,
+        verbose_name=name.replace("_", " "),
+        null=True,
+        kind="annotation",
+        blank=True,
+    )
+
+
+def _property(name: str, exposed: ExposedModel) -> FieldSchema:
+    found = inspect.getattr_static(exposed.model, name)
+    function = getattr(found, "fget", None) or getattr(found, "func", None)
+    returns = getattr(function, "__annotations__", {}).get("return", inspect.Signature.empty)
+    doc = inspect.getdoc(function) or ""
+    return FieldSchema(
+        name=name,
+        type=_annotation(returns, inspect.Signature.empty) or "",
+        verbose_name=name.replace("_", " "),
+        null=True,
+        help_text=doc.partition("\n\n")[0].replace("\n", " "),
+        kind="property",
+        blank=True,
     )
 
 

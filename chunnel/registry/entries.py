@@ -10,13 +10,15 @@ from .shapes import Shape
 if TYPE_CHECKING:
     from .exposed import ExposedModel
 
-Kind: TypeAlias = Literal["function", "method", "query", "manager", "model", "exception", "builtin"]
+Kind: TypeAlias = Literal[
+    "function", "method", "query", "manager", "write", "model", "exception", "builtin"
+]
 Style: TypeAlias = Literal["call", "stream", "coroutine", "async_stream"]
 Effect: TypeAlias = Literal["read", "idempotent", "write"]
 
 EFFECTS = ("read", "idempotent", "write")
 NO_SHAPE = Shape(None, None)
-CALLABLE_KINDS = frozenset({"function", "method", "query", "manager", "builtin"})
+CALLABLE_KINDS = frozenset({"function", "method", "query", "manager", "write", "builtin"})
 
 
 class Place(NamedTuple):
@@ -35,7 +37,9 @@ class Entry:
 
     ``name`` is the whole name on the wire ("money.balance", "money.Account.deposit"). ``target`` is
     the callable, the exception class, or the model class. Entries of a model's own names have it as
-    ``owner`` and their Python name as ``attribute``.
+    ``owner`` and their Python name as ``attribute``. One that writes rows ("money.Account.save",
+    "money.Account.objects.create") is of the kind "write" and has the operation for it; its target
+    is the model.
     """
 
     name: str

@@ -6,16 +6,23 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, router
+from django.db.models import Manager, QuerySet
 
 from ..exceptions import AlreadyExposed
 from ..plans import DEFAULT_LIMITS, QueryLimits, Rules
+from ..values import Relation
 from . import declarations
 from .core import CAP_WORDS
 from .entries import Entry, Kind, Place
+from .readable import RESERVED, Link, is_many, readable
 from .shapes import Shape, method_shape
+from .writable import Writable, writable
 
 if TYPE_CHECKING:
-    from django.db.models import Field, Model, QuerySet
+    from collections.abc import Iterator, Mapping
+
+    from django.db.models import Field, Model
 
     from ..context import ServedCall
     from ..schema import ModelSchema
@@ -26,9 +33,13 @@ if TYPE_CHECKING:
 class ExposedModel:
     """One model under its remote name.
 
-    ``names`` are the readable fields and ``attributes`` where an instance holds their values (a
-    foreign key's is its key: ``branch_id`` for ``branch``), ``methods`` the names of the methods of
-    instances. ``entries`` are what the registry holds for the model and for what is below its name.
+    ``fields`` are the readable columns, ``names`` their names and ``attributes`` where an instance
+    holds their values (a foreign key's is its key: ``branch_id`` for ``branch``). ``links`` are the
+    readable relations without a column by their names on instances, ``properties`` the names of
+    readable properties, ``annotations`` the expressions of readable annotations by name; ``order``
+    has the names of all that is readable as it was declared. ``writable`` says what may be written
+    and ``methods`` are the names of the methods of instances. ``entries`` are what the registry
+    holds for the model and for what is below its name.
     """
 
     place: Place
@@ -55,42 +66,114 @@ class ExposedModel:
         self.name = f"{label}.{model.__name__}"
         self.rpc = rpc(model)
         self._registry = registry
-        self.fields: tuple[Field[Any, Any], ...] = declarations.readable_fields(rpc, model)
+        found = readable(rpc, model)
+        self.order = found.order
+        self.fields: tuple[Field[Any, Any], ...] = found.columns
         self.names = tuple(field.name for field in self.fields)
         self.attributes = tuple(field.attname for field in self.fields)
+        self.links: Mapping[str, Link] = found.links
+        self.properties = tuple(found.properties)
+        self.annotations = {name: each.expression for name, each in found.annotations.items()}
+        self.outputs = {name: each.output for name, each in found.annotations.items()}
         self.shows_text = declarations.TEXT in rpc.fields
-        self.filter_fields = declarations.filter_fields(rpc, model, self.names)
-        self.ordering_fields = declarations.ordering_fields(rpc, model)
-        self.writable_fields = declarations.writable_fields(rpc, self.names)
+        self.filter_fields = declarations.filter_fields(rpc, model, self.names, self.outputs)
+        self.ordering_fields = declarations.ordering_fields(rpc, model, self.outputs)
+        self.writable: Writable = writable(rpc, found)
         self.max_rows = declarations.max_rows(rpc)
         manager = model._default_manager  # noqa: SLF001
         queryset = type(manager.all())
         self.entries = self._entries(
-            declarations.methods(rpc, "methods", [model]),
-            declarations.methods(rpc, "manager_methods", [queryset, type(manager)]),
+            declarations.methods(rpc, "methods", [model], RESERVED.__contains__),
+            declarations.methods(
+                rpc, "manager_methods", [queryset, type(manager)], _is_of_querysets
+            ),
         )
         self.methods = tuple(
             sorted(entry.attribute for entry in self.entries if entry.kind == "method")
         )
         self._rules: dict[QueryLimits, Rules] = {}
         self._schema: ModelSchema | None = None
+        self._related: dict[str, ExposedModel] = {}
+        self._relations: tuple[Relation, ...] = ()
+        self._forward: tuple[Relation, ...] = ()
+        self._revision = -1
 
     def get_queryset(self, context: ServedCall) -> QuerySet[Any]:
         """Return what this call may see: the root of every operation."""
         return self.rpc.get_queryset(context)
 
     @property
+    def writable_fields(self) -> tuple[str, ...]:
+        """The names that callers may set: columns and many-to-many."""
+        return self.writable.names
+
+    @property
+    def can_create(self) -> bool:
+        return self.writable.can_create
+
+    @property
+    def can_delete(self) -> bool:
+        return self.writable.can_delete
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The relations of ``links``; one to a model that is not exposed leads nowhere."""
+        self._refresh()
+        return self._relations
+
+    @property
+    def forward(self) -> tuple[Relation, ...]:
+        """The columns that hold a key of another exposed model, as relations."""
+        self._refresh()
+        return self._forward
+
+    def related(self, name: str) -> ExposedModel | None:
+        """Return the exposed model that a readable relation of any kind leads to, or None."""
+        self._refresh()
+        return self._related.get(name)
+
+    def _refresh(self) -> None:
+        """Forget what was said of other models if the registry has changed since."""
+        if self._revision == self._registry.revision:
+            return
+        self._revision = self._registry.revision
+        self._schema = None
+        self._rules = {}
+        self._related = dict(self._find_related())
+        self._relations = tuple(
+            Relation(name, self._related[name].name, is_many(link))
+            for name, link in self.links.items()
+            if name in self._related
+        )
+        self._forward = tuple(
+            Relation(name, self._related[name].name, False)
+            for name in self.names
+            if name in self._related
+        )
+
+    def _find_related(self) -> Iterator[tuple[str, ExposedModel]]:
+        targets = {field.name: field.related_model for field in self.fields} | {
+            name: link.related_model for name, link in self.links.items()
+        }
+        for name, target in targets.items():
+            other = self._registry.model(target) if isinstance(target, type) else None
+            if other is not None:
+                yield name, other
+
+    @property
     def schema(self) -> ModelSchema:
-        """The description of this model. Made when first asked for: every model is known then."""
+        """The description of this model, made when it is asked for: every model is known then."""
+        self._refresh()
         found = self._schema
         if found is None:
             from .describe import model_schema
 
-            found = self._schema = model_schema(self, self._registry)
+            found = self._schema = model_schema(self)
         return found
 
     def rules(self, limits: QueryLimits = DEFAULT_LIMITS) -> Rules:
         """Return the gate of this model."""
+        self._refresh()
         found = self._rules.get(limits)
         if found is None:
             found = self._rules[limits] = Rules(self.name, self.schema, limits)
@@ -106,7 +189,24 @@ class ExposedModel:
             found.append(self._method(f"{self.name}.{name}", "method", name, function, options))
         for name, (function, options) in manager_methods.items():
             found.append(self._method(f"{objects}.{name}", "manager", name, function, options))
+        found.append(
+            self._entry(
+                f"{objects}.iterator", "query", model, "iterator", effect="read", style="stream"
+            )
+        )
+        found += [self._write(f"{objects}.{each}", each) for each in self.writable.of_objects()]
+        found += [self._write(f"{self.name}.{each}", each) for each in self.writable.of_instances()]
         return found
+
+    def _write(self, name: str, operation: str) -> Entry:
+        alias = router.db_for_write(self.model)
+        return self._entry(
+            name,
+            "write",
+            self.model,
+            operation,
+            atomic=True if alias == DEFAULT_DB_ALIAS else alias,
+        )
 
     def _method(self, name: str, kind: Kind, attribute: str, function: Any, options: Any) -> Entry:
         from .exposing import style_of
@@ -137,6 +237,10 @@ class ExposedModel:
         return Entry(
             name, self.label, kind, target, self.place, owner=self, attribute=attribute, **more
         )
+
+
+def _is_of_querysets(name: str) -> bool:
+    return hasattr(QuerySet, name) or hasattr(Manager, name)
 
 
 def _own_doc(model: type[Model]) -> str:

@@ -21,20 +21,33 @@ class ModelRPC:
     """
 
     fields: ClassVar[Sequence[str]] = ()
-    """The readable fields: columns of the model's own, foreign keys included (they read as the
-    key). ``"__str__"`` among them sends the text of ``str(instance)``. The primary key always
-    travels."""
+    """What may be read: columns of the model, foreign keys included (they read as the key and lead
+    to the other row); relations to other exposed models by their names on instances, that is the
+    other ends of foreign keys and one-to-ones and many-to-many; properties; names of
+    ``annotations``. ``"__str__"`` among them sends the text of ``str(instance)``. The primary key
+    always travels."""
+
+    annotations: ClassVar[Mapping[str, Any]] = {}
+    """Values that the database computes for each row: names and Django's expressions,
+    ``{"size": Count("books")}``. Each is named in ``fields`` as well."""
 
     filter_fields: ClassVar[Mapping[str, Sequence[str]] | None] = None
     """Which field paths may be filtered by, each with its lookups, and nothing besides:
     ``{"uid": ["exact", "in"], "branch__city": ["exact"]}``. Left out: ``exact``, ``in`` and
-    ``isnull`` of the readable fields. ``pk`` may always be filtered by ``exact`` and ``in``."""
+    ``isnull`` of the readable columns. ``pk`` may always be filtered by ``exact`` and ``in``."""
 
     ordering_fields: ClassVar[Sequence[str]] = ()
     """Which field paths rows may be ordered by, in both directions."""
 
     writable_fields: ClassVar[Sequence[str]] = ()
-    """Which readable fields callers may set."""
+    """Which readable columns, foreign keys and many-to-many relations callers may set. Every value
+    goes through ``full_clean()``."""
+
+    can_create: ClassVar[bool] = False
+    """Whether callers may add rows; they give the ``writable_fields``, and defaults the rest."""
+
+    can_delete: ClassVar[bool] = False
+    """Whether callers may delete rows, with all that the database or Django deletes along."""
 
     methods: ClassVar[Sequence[str] | Mapping[str, Mapping[str, Any]]] = ()
     """The instance methods that may be called; a dict gives options as ``expose`` takes them:
@@ -57,3 +70,34 @@ class ModelRPC:
         is the call being served.
         """
         return self.model._default_manager.all()  # noqa: SLF001 - Django's documented API
+
+    # What is declared opens the doors; these narrow them, for a call or for a row. ``obj`` is None
+    # where no single row is meant, as in a query.
+
+    def has_view_permission(
+        self,
+        context: ServedCall,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Say whether this call may read rows: query them, follow relations to them, get one."""
+        return True
+
+    def has_add_permission(self, context: ServedCall) -> bool:  # noqa: ARG002
+        """Say whether this call may create rows. Asked only where ``can_create`` is true."""
+        return True
+
+    def has_change_permission(
+        self,
+        context: ServedCall,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Say whether this call may change rows, also by methods whose effect is "write"."""
+        return True
+
+    def has_delete_permission(
+        self,
+        context: ServedCall,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Say whether this call may delete rows. Asked only where ``can_delete`` is true."""
+        return True

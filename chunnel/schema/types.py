@@ -49,7 +49,9 @@ class FieldSchema(NamedTuple):
     blank: bool = False
     has_default: bool = False
     max_length: int | None = None
-    target: str = "pk"  # of a forward relation: the field of ``relation`` that the column holds
+    # Of a forward relation: the field of ``relation`` that the column holds, "" if nobody sees it.
+    target: str = "pk"
+    query_name: str = ""  # how paths of queries name a reverse relation; "" is ``name``
 
 
 class ModelSchema(NamedTuple):

@@ -109,7 +109,11 @@ class TestModels:
             ("savings", "Savings account"),
         )
         assert fields["uid"] == FieldSchema(
-            "uid", "PositiveIntegerField", "uid", help_text="The citizen's number."
+            "uid",
+            "PositiveIntegerField",
+            "uid",
+            help_text="The citizen's number.",
+            unique=True,
         )
 
     def test_the_rest(self) -> None:

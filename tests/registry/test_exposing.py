@@ -247,6 +247,7 @@ class TestRegister:
             "money.Account",
             "money.Account.deposit",
             "money.Account.objects",
+            "money.Account.objects.iterator",
             "money.Account.objects.overdrawn",
         ]
         exposed = registry.model(Account)

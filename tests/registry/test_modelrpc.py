@@ -27,7 +27,11 @@ def test_nothing_is_exposed_that_is_not_declared() -> None:
     assert not exposed.shows_text
     assert {name for name, _ in exposed.filter_fields} <= {"pk"}
     assert exposed.max_rows == DEFAULT_MAX_ROWS
-    assert [each.name for each in exposed.entries] == ["x.Account", "x.Account.objects"]
+    assert [each.name for each in exposed.entries] == [
+        "x.Account",
+        "x.Account.objects",
+        "x.Account.objects.iterator",
+    ]
 
 
 def test_methods_are_named_in_order() -> None:
