@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..plans import Rules
+from ..schema import ModelSchema, Schema
 from .remotes import Remote
 from .signature import find_model
 
@@ -12,17 +15,24 @@ _known: dict[tuple[str, str], Rules] = {}
 
 
 def rules_for(remote: Remote, label: str) -> Rules | None:
-    """Return the rules for a model by its remote name; None where nothing is known of it."""
-    schema = remote.held_schema
+    """Return the rules for a model by its remote name; None where nothing is known of it.
+
+    Only the schema of the servers met last counts: what an older one forbids may be allowed by now.
+    """
+    schema = remote.current_schema
     if schema is None:
         return None
     key = (schema.fingerprint, label)
     found = _known.get(key)
     if found is None:
-        model = find_model(schema, *label.split("."))
-        if model is None:
+        if _named(schema, label) is None:
             return None
         if len(_known) >= _MOST:
             _known.clear()
-        found = _known[key] = Rules(label, model)
+        found = _known[key] = Rules(label, partial(_named, schema))
     return found
+
+
+def _named(schema: Schema, label: str) -> ModelSchema | None:
+    app, _, name = label.partition(".")
+    return find_model(schema, app, name)

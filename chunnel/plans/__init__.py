@@ -16,7 +16,7 @@ from .expressions import (
     Subquery,
     is_expression,
 )
-from .gate import OPERATIONS, Rules, check
+from .gate import OPERATIONS, Rules, Verdict
 from .limits import DEFAULT_LIMITS, QueryLimits
 from .malformed import MalformedPlan
 from .plan import (
@@ -92,6 +92,6 @@ __all__ = [
     "Tree",
     "Values",
     "ValuesList",
-    "check",
+    "Verdict",
     "is_expression",
 ]

@@ -12,14 +12,24 @@ class QueryLimits:
     """The caps on one plan; ``CHUNNEL_SERVER["LIMITS"]`` changes them, in capitals."""
 
     query_steps: int = 64
-    """Methods chained on one queryset. What people write has a handful; each is replayed."""
+    """Methods chained on one queryset and those within it. What people write has a handful; each is
+    replayed."""
 
     query_nodes: int = 200
-    """Conditions and their connectors in all filters together. Databases plan a few hundred quickly
-    and a few thousand not at all; SQLite's own limit on an expression is 1,000."""
+    """Conditions, their connectors and expressions in a query and those within it, together.
+    Databases plan a few hundred quickly and a few thousand not at all; SQLite's own limit on an
+    expression is 1,000. A reference to an annotation counts as much as the annotation, because
+    Django writes it out again: twenty annotations, each the sum of the one before with itself,
+    would make a million terms."""
 
     query_depth: int = 12
-    """Nesting of Q objects. Django compiles them by recursion, several frames a level."""
+    """Nesting of Q objects, expressions and queries. Django compiles them by recursion, several
+    frames a level."""
+
+    query_joins: int = 12
+    """Relations that a query and those within it cross: each is a join or, for
+    ``prefetch_related``, a query. Joins to many rows multiply each other, and from 12 tables on
+    PostgreSQL no longer looks for the best order of joining."""
 
     query_list: int = 1_000
     """Values in one list, for ``__in``. Oracle stops there too, and every value is a parameter."""
@@ -32,11 +42,11 @@ class QueryLimits:
     million digits, which the database or Django would write out."""
 
     query_names: int = 200
-    """Names in one order_by, values or values_list. They may repeat, and Django compares each with
-    all before it."""
+    """Names, expressions, relations or queries that one method lists. They may repeat, and Django
+    compares each with all before it."""
 
     query_path: int = 200
-    """Characters of one field path, so that an error message that quotes it stays short."""
+    """Characters of one field path or name, so that an error message that quotes it stays short."""
 
     query_offset: int = 1_000_000
     """Where a slice may begin or end: the database walks over all rows before it."""

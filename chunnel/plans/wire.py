@@ -217,7 +217,9 @@ _READERS: dict[str, tuple[int, Callable[[list[Any], int], Step]]] = {
     "dates": (3, lambda rest, depth: Dates(*map(_text, rest))),  # noqa: ARG005
     "datetimes": (
         4,
-        lambda rest, depth: Datetimes(*map(_text, rest[:3]), _text_or_none(rest[3])),  # noqa: ARG005
+        lambda rest, depth: Datetimes(  # noqa: ARG005
+            _text(rest[0]), _text(rest[1]), _text(rest[2]), _text_or_none(rest[3])
+        ),
     ),
     "only": (1, lambda rest, depth: Only(_names(rest[0]))),  # noqa: ARG005
     "defer": (1, lambda rest, depth: Defer(_names(rest[0]))),  # noqa: ARG005

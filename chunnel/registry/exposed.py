@@ -176,8 +176,22 @@ class ExposedModel:
         self._refresh()
         found = self._rules.get(limits)
         if found is None:
-            found = self._rules[limits] = Rules(self.name, self.schema, limits)
+            found = self._rules[limits] = Rules(self.name, self._find, limits, self._names_of)
         return found
+
+    def _find(self, name: str) -> ModelSchema | None:
+        exposed = self._registry.model_named(name)
+        return None if exposed is None else exposed.schema
+
+    def _names_of(self, name: str) -> frozenset[str]:
+        """Return every name that a query knows of an exposed model, declared or not."""
+        exposed = self._registry.model_named(name)
+        if exposed is None:
+            return frozenset()
+        fields = exposed.model._meta.get_fields()
+        return frozenset(
+            each for field in fields for each in (field.name, getattr(field, "attname", field.name))
+        )
 
     def _entries(self, methods: dict[str, Any], manager_methods: dict[str, Any]) -> list[Entry]:
         model, objects = self.model, f"{self.name}.objects"
