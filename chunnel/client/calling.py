@@ -172,7 +172,10 @@ class Caller:
         if options.endpoint is not None and options.endpoint not in self.settings.endpoints:
             known = ", ".join(self.settings.endpoints)
             raise ValueError(f"{self.alias!r} has no endpoint {options.endpoint!r}; it has {known}")
-        packed = self.serializer.dumps([list(args), kwargs], lower=lower, roots=("args", "kwargs"))
+        body = [list(args), kwargs]
+        if options.refine is not None:
+            body.append(list(options.refine))
+        packed = self.serializer.dumps(body, lower=lower, roots=("args", "kwargs", "plan"))
         return Exchange(self, name, packed, options, lift)
 
     def perform(self, exchange: Exchange) -> Any:

@@ -14,9 +14,10 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable
 
-from ..values import InstanceRef, InstanceRow, RowSet
+from ..values import InstanceRef, InstanceRow, QuerySetRef, RowSet
 from .classes import RemoteClass, class_for_name
 from .models import RemoteInstance, make_instance, reference
+from .planned import Source
 from .querysets import RemoteQuerySet
 from .rows import instances
 
@@ -66,8 +67,11 @@ def _evaluated(queryset: RemoteQuerySet) -> list[Any]:
         ) from error
 
 
-def lift(alias: str, value: Any) -> Any:
-    """Return the instance, queryset or list of tuples that ``value`` stands for."""
+def lift(alias: str, value: Any, source: Source | None = None) -> Any:
+    """Return the instance, queryset or list of tuples that ``value`` stands for.
+
+    ``source`` is the call whose answer it came in, which evaluates a queryset that arrived lazy.
+    """
     if isinstance(value, InstanceRow):
         model = _model(alias, value)
         return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)
@@ -78,10 +82,14 @@ def lift(alias: str, value: Any) -> Any:
             return value.rows()
         model = _model(alias, value)
         return RemoteQuerySet.evaluated(model, list(instances(model, value)))
+    if isinstance(value, QuerySetRef):
+        if source is None:
+            raise ValueError(f"{alias} sent a queryset of {value.model[:80]!r} outside of a call")
+        return RemoteQuerySet(_model(alias, value), source=source)
     return value
 
 
-def _model(alias: str, value: InstanceRef | InstanceRow | RowSet) -> RemoteClass:
+def _model(alias: str, value: InstanceRef | InstanceRow | RowSet | QuerySetRef) -> RemoteClass:
     found = class_for_name(alias, value.model or "")
     if not isinstance(found, RemoteClass):
         culprit = str(value.model)[:80]

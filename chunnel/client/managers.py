@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .classes import RemoteClass
 
 
-_OF_QUERYSETS = frozenset({"evaluated", "is_evaluated", "ordered"})  # and of no manager
+_OF_QUERYSETS = frozenset(
+    {"adelete", "clone", "delete", "evaluated", "is_evaluated", "ordered"}
+)  # and of no manager
 _NO_METHODS = ATTRIBUTES | DUCKS
 
 
@@ -125,7 +127,7 @@ class ManagerMethod(RemoteCallable):
         return find_manager_method(model, self._path[-1]) if model is not None else None
 
     def _prepared(self, remote: Remote, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        plan = self._queryset._open_plan(self._path[-1])
+        plan = self._queryset._nested_plan()
         rules = rules_for(remote, plan.model)
         if rules is not None:
             rules.check_steps(plan)

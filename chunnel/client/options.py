@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,8 @@ class CallOptions:
     bounds the wait for the first answer only. ``idle``: seconds that may pass between two chunks
     of a stream. ``endpoint``: ask this one and no other. ``effect``: what the called function is
     known to do; "read" and "idempotent" allow a second try after a lost connection. ``meta``: more
-    metadata for the server.
+    metadata for the server. ``refine``, which querysets set: a plan and an operation, to be applied
+    to the queryset that the called function returns.
     """
 
     timeout: float | _Unset | None = UNSET
@@ -29,6 +30,7 @@ class CallOptions:
     endpoint: str | None = None
     effect: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    refine: Sequence[Any] | None = field(default=None, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("timeout", "idle"):

@@ -111,6 +111,11 @@ class Remote:
         """The schema if it was fetched before; never a request."""
         return None if self._caller is None else self._caller.held_schema
 
+    @property
+    def current_schema(self) -> Schema | None:
+        """The schema of the servers met last, if it is held; never a request."""
+        return None if self._caller is None else self._caller.current_schema
+
     def schema_or_none(self) -> Schema | None:
         """Return the schema, fetched where it is not held; None where that cannot be done."""
         try:
@@ -144,7 +149,7 @@ class Remote:
             kwargs,
             self._known(name, options),
             lower=self.lower,
-            lift=lift or self.lift,
+            lift=lift or self._lifting(name, args, kwargs, options),
         )
 
     async def acall(
@@ -169,7 +174,7 @@ class Remote:
             kwargs,
             self._known(name, options),
             lower=self.lower,
-            lift=lift or self.lift,
+            lift=lift or self._lifting(name, args, kwargs, options),
         )
 
     def submit(
@@ -187,7 +192,12 @@ class Remote:
         if settings.DEBUG:
             self._warn_of_writes(name, options)
         return self.caller.submit(
-            name, args, kwargs, self._known(name, options), lower=self.lower, lift=self.lift
+            name,
+            args,
+            kwargs,
+            self._known(name, options),
+            lower=self.lower,
+            lift=self._lifting(name, args, kwargs, options),
         )
 
     def stream(
@@ -205,7 +215,12 @@ class Remote:
         if settings.DEBUG:
             self._warn_of_writes(name, options)
         return self.caller.stream(
-            name, args, kwargs, self._known(name, options), lower=self.lower, lift=self.lift
+            name,
+            args,
+            kwargs,
+            self._known(name, options),
+            lower=self.lower,
+            lift=self._lifting(name, args, kwargs, options),
         )
 
     # What travels
@@ -221,6 +236,19 @@ class Remote:
         from .lifting import lift
 
         return lift(self.alias, value)
+
+    def _lifting(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], options: CallOptions
+    ) -> Lift:
+        """Return what lifts the answer of a call, which a queryset in it will make again."""
+
+        def lifted(value: Any) -> Any:
+            from .lifting import lift
+            from .planned import Source
+
+            return lift(self.alias, value, Source(name, args, kwargs, options))
+
+        return lifted
 
     def resolve(self, name: str) -> Any:
         """Return the class that an exposed name ("money.InsufficientFunds") stands for, or None."""

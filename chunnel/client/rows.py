@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from ..plans import Plan, Values, ValuesList
+from ..plans import Plan, Row, Values, ValuesList
 from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
 from .models import RemoteInstance, make_instance, make_instances
 from .remotes import get_remote
@@ -26,14 +26,19 @@ def instances(model: RemoteClass, rows: RowSet) -> Iterator[RemoteInstance]:
     yield from make_instances(model, tuple(columns), keys, texts, columns.values(), rows.methods)
 
 
-def read_rows(model: RemoteClass, rows: RowSet, row: Values | ValuesList | None) -> Iterator[Any]:
+def read_rows(
+    model: RemoteClass,
+    rows: RowSet,
+    row: Row | None,
+    mode: str | None = None,  # noqa: ARG001
+) -> Iterator[Any]:
     """Yield the rows of one batch in the form that the plan's ``row`` step asks for."""
     if row is None:
         yield from instances(model, rows)
     elif isinstance(row, Values):
         for values in zip(*rows.columns, strict=True):
             yield dict(zip(rows.names, values, strict=True))
-    elif row.flat:
+    elif not isinstance(row, ValuesList) or row.flat:
         yield from rows.columns[0] if rows.columns else ()
     elif row.named:
         make = named_row(rows.names)
@@ -43,7 +48,12 @@ def read_rows(model: RemoteClass, rows: RowSet, row: Values | ValuesList | None)
         yield from zip(*rows.columns, strict=True)
 
 
-def read_row(model: RemoteClass, value: Any, plan: Plan | None) -> Any:
+def read_row(
+    model: RemoteClass,
+    value: Any,
+    plan: Plan | None,
+    mode: str | None = None,  # noqa: ARG001
+) -> Any:
     """Return the one row that an operation gave; None stays None."""
     if isinstance(value, InstanceRow):
         return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)

@@ -8,6 +8,7 @@ What a later Django adds is shut off with the rest.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final, NoReturn
 
 from django.db import NotSupportedError
@@ -115,7 +116,8 @@ def _refused(name: str) -> Any:
 def shut_off(cls: type[QuerySet[Any]]) -> None:
     """Shut off what ``cls`` would inherit from QuerySet."""
     for name in dir(QuerySet):
-        if name.startswith("__") or name in vars(cls):
+        inherited = inspect.getattr_static(QuerySet, name)
+        if name.startswith("__") or inspect.getattr_static(cls, name) is not inherited:
             continue
         hidden = name.startswith("_") or name in ATTRIBUTES
         setattr(cls, name, _Missing(name) if hidden else _refused(name))
@@ -123,9 +125,12 @@ def shut_off(cls: type[QuerySet[Any]]) -> None:
 
 def supported(cls: type[QuerySet[Any]]) -> list[str]:
     """Return the public names of ``cls`` that work on its instances."""
+    ours: dict[str, Any] = {}
+    for one in cls.__mro__[cls.__mro__.index(QuerySet) - 1 :: -1]:
+        ours |= vars(one)
     return [
         name
-        for name, value in vars(cls).items()
+        for name, value in ours.items()
         if not name.startswith("_")
         and name not in ATTRIBUTES
         and not hasattr(value, "unsupported")
