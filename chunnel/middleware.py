@@ -50,6 +50,7 @@ class Request:
         "meta",
         "name",
         "options",
+        "refining",
         "target",
     )
 
@@ -77,6 +78,7 @@ class Request:
         self.meta = meta
         self.began = False  # the server has called the function
         self.has_refs = False  # references to instances are among the arguments
+        self.refining: list[Any] | None = None  # a plan for the queryset that is returned
 
 
 def load(paths: Iterable[str]) -> list[Factory]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
+from django.db.models import QuerySet
 
 from .. import __version__, middleware
 from ..exceptions import SerializationError
@@ -25,13 +26,15 @@ from ..registry import Entry, Place, Registry, build_schema
 from ..registry.shapes import is_wrong_call, shape_of
 from ..schema import Schema, schema_to_wire
 from ..serializers import Serializer, load
-from ..values import InstanceRef, TypeTable
-from . import orm
+from ..values import InstanceRef, QuerySetRef, TypeTable
+from . import methods, querying
 from .failures import Refusal, failure_for, is_answer, is_plans_fault
 from .jobs import CoroutineJob, Reply, ServedJob
 from .lines import one_line
 from .lowering import Lowering
 from .outflow import BESIDE, Outflow
+from .references import resolve
+from .scope import Scope
 from .streaming import AsyncStreamJob, Flusher, StreamJob
 
 if TYPE_CHECKING:
@@ -254,8 +257,11 @@ class Dispatcher:
 
     def arguments(
         self, serializer: Serializer, call: Call
-    ) -> tuple[list[Any], dict[str, Any], bool]:
-        """Unpack a call's arguments; say as well whether references are among them."""
+    ) -> tuple[list[Any], dict[str, Any], bool, list[Any] | None]:
+        """Unpack a call's arguments; say as well whether references are among them.
+
+        The last is what to do with the queryset that the call returns, or None.
+        """
         seen: list[InstanceRef] = []
 
         def lift(value: Any) -> Any:
@@ -263,15 +269,21 @@ class Dispatcher:
                 seen.append(value)
             return value
 
+        refining = None
         try:
-            args, kwargs = serializer.loads(call.body, call.blobs, lift=lift)
+            body = serializer.loads(call.body, call.blobs, lift=lift)
+            if type(body) is list and len(body) == 3:
+                *body, refining = body
+            args, kwargs = body
         except (SerializationError, TypeError, ValueError) as error:
             raise Refusal(
                 FailureCode.MALFORMED, f"The arguments cannot be read: {error}"
             ) from error
         if type(args) is not list or type(kwargs) is not dict:
             raise Refusal(FailureCode.MALFORMED, "The arguments are not a list and a dict.")
-        return args, kwargs, bool(seen)
+        if refining is not None and type(refining) is not list:
+            raise Refusal(FailureCode.MALFORMED, "A plan and its operation are not a list.")
+        return args, kwargs, bool(seen), refining
 
     def failure(self, error: BaseException, job: ServedJob, *, began: bool) -> Failure:
         """Return the Failure that tells a job's caller of ``error``."""
@@ -327,17 +339,14 @@ class Dispatcher:
             if request.has_refs:
                 args, kwargs = self._resolve(request, args, kwargs)
             request.began = True
-            return _call(entry, entry.target, args, kwargs)
+            result = _call(entry, entry.target, args, kwargs)
+            return result if request.refining is None else self._refined(request, result)
         return self._invoke_other(entry, request)
 
     def _invoke_other(self, entry: Entry, request: Request) -> Any:
-        assert request.call is not None
         args = list(request.args)
         if entry.kind == "query":
-            if request.kwargs:
-                raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes no keywords.")
-            request.began = True
-            return orm.query(entry, args, request.call, self.limits, self.registry)
+            return self._query(entry, request, args)
         if entry.kind == "builtin":
             _check(entry, args, request.kwargs)
             return entry.target()
@@ -347,13 +356,25 @@ class Dispatcher:
         _check(entry, [None, *rest], request.kwargs)
         rest, kwargs = self._resolve(request, rest, request.kwargs)
         if entry.kind == "manager":
-            manager = orm.manager_queryset(entry, first, request.call, self.limits, self.registry)
+            manager = querying.manager(entry, first, self._scope(request))
             request.began = True
-            return getattr(manager, entry.attribute)(*rest, **kwargs)
-        subject = orm.subject(entry, first, request.call, self.registry)
+            result = getattr(manager, entry.attribute)(*rest, **kwargs)
+            return result if request.refining is None else self._refined(request, result)
+        subject = methods.subject(entry, first, self._scope(request))
         request.began = True
         result = getattr(subject.instance, entry.attribute)(*rest, **kwargs)
-        return result if entry.style == "stream" else [result, subject.changed()]
+        if request.refining is not None:
+            return self._refined(request, result)
+        return (
+            result if entry.style == "stream" else [self.returned(entry, result), subject.changed()]
+        )
+
+    def _query(self, entry: Entry, request: Request, args: list[Any]) -> Any:
+        if request.kwargs:
+            raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes no keywords.")
+        request.began = True
+        run = querying.iterate if entry.style == "stream" else querying.query
+        return run(entry, args, self._scope(request))
 
     async def _invoke_async(self, request: Request) -> Any:
         entry: Entry = request.target
@@ -363,15 +384,46 @@ class Dispatcher:
             args, kwargs = await sync_to_async(self._resolve)(request, args, kwargs)
         request.began = True
         made = entry.target(*args, **kwargs)
-        return await made if entry.style == "coroutine" else made
+        if entry.style != "coroutine":
+            return made
+        result = await made
+        if request.refining is None:
+            return result
+        return await sync_to_async(self._refined)(request, result)
 
     def _resolve(
         self, request: Request, args: Any, kwargs: dict[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
-        if not request.has_refs:
-            return args, kwargs
+        return (
+            resolve(list(args), kwargs, self._scope(request))
+            if request.has_refs
+            else (args, kwargs)
+        )
+
+    def _scope(self, request: Request) -> Scope:
         assert request.call is not None
-        return orm.resolve(list(args), kwargs, request.call, self.registry)
+        return Scope(request.call, self.registry, self.limits)
+
+    # Querysets that functions return
+
+    def returned(self, entry: Entry, result: Any) -> Any:
+        """Return the result of a call as it travels: a queryset that can be made again, by name."""
+        if entry.effect == "write" or not isinstance(result, QuerySet):
+            return result
+        return self.lower.reference(result)
+
+    def _refined(self, request: Request, result: Any) -> Any:
+        """Evaluate the queryset that a call returned as its caller wants it."""
+        found = isinstance(result, QuerySet) and self.lower.reference(result)
+        if not isinstance(found, QuerySetRef):
+            raise Refusal(
+                FailureCode.REFUSED, f"{request.name} returned no queryset that can be refined."
+            )
+        exposed = self.registry.model_named(found.model)
+        assert exposed is not None
+        return querying.evaluate(
+            exposed, result, request.refining or [], self._scope(request), request.name
+        )
 
 
 def _check(entry: Entry, args: Any, kwargs: dict[str, Any]) -> None:

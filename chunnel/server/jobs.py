@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ..context import ServedCall, _current
 from ..middleware import Request
@@ -36,10 +37,10 @@ from ..protocol.messages import (
 )
 from ..serializers import Packed, Serializer
 from ..signals import call_finished, call_started
-from . import hygiene, orm
+from . import hygiene
 from .failures import Refusal
-from .lowering import slices
 from .outflow import BESIDE, PART, WHOLE, Outflow, parts
+from .rows import Batches, slices
 
 if TYPE_CHECKING:
     from ..registry import Entry
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .pools.base import Style
 
 SMALL = MIN_MESSAGE - BESIDE  # bytes of a result that any peer takes in one message
+_ROWS = (Batches, QuerySet)
 NOBODY = "?"  # the name under which calls to unknown names are placed: one for all of them
 
 
@@ -186,11 +188,19 @@ class ServedJob:
             raise dispatcher.unknown_name(call.name)
         if call.input:
             raise Refusal(FailureCode.REFUSED, f"{call.name} takes no stream.")
-        args, kwargs, refs = dispatcher.arguments(serializer, call)
+        args, kwargs, refs, refining = dispatcher.arguments(serializer, call)
         request = Request(
             entry.name, args, kwargs, call=self.served, effect=entry.effect, target=entry
         )
         request.has_refs = refs
+        if refining is not None:
+            if not _may_be_refined(entry):
+                raise Refusal(
+                    FailureCode.REFUSED,
+                    f"{call.name} takes no plan for what it returns; that takes a plain function "
+                    f'or method with effect="read" or "idempotent".',
+                )
+            request.refining = refining
         self.request = request
         return request
 
@@ -198,9 +208,12 @@ class ServedJob:
         return None if self.served.cancelled else self._pack(value)
 
     def _pack(self, value: Any) -> Message | Outflow:
-        if type(value) is orm.Batches:
-            return self._row_chunks(value)
-        body, blobs = self._dump(value)
+        if isinstance(value, _ROWS):
+            if type(value) is Batches:
+                return self._row_chunks(value)
+            assert self.entry is not None
+            value = self.dispatcher.returned(self.entry, value)
+        body, blobs = self.dump(value)
         size = len(body) + sum(map(len, blobs))
         if size <= SMALL:
             return Result(self.call.call_id, body, blobs)
@@ -210,11 +223,12 @@ class ServedJob:
         chunks = parts(self.call.call_id, body, blobs, min(PART, room))
         return Outflow(self.peer, self.call, chunks, part=True)
 
-    def _dump(self, value: Any) -> Packed:
+    def dump(self, value: Any) -> Packed:
+        """Pack what the call answers."""
         assert self.serializer is not None
         return self.serializer.dumps(value, lower=self.dispatcher.lower, roots=("result",))
 
-    def _row_chunks(self, batches: orm.Batches) -> Outflow:
+    def _row_chunks(self, batches: Batches) -> Outflow:
         room = self.dispatcher.room(self.peer)
         chunks = [
             chunk
@@ -226,18 +240,23 @@ class ServedJob:
     def _fitting(self, batch: RowSet, room: int) -> Iterator[Chunk]:
         """Pack a batch, in as many chunks as it takes for each to fit one message."""
         count = len(batch.columns[0])
-        body, blobs = self._dump(batch)
+        body, blobs = self.dump(batch)
         size = len(body) + sum(map(len, blobs))
         if size <= room:
             yield Chunk(self.call.call_id, count, body, blobs)
-        elif count == 1:
+        else:
+            for half in slices(batch, self.half(count, size)):
+                yield from self._fitting(half, room)
+
+    def half(self, count: int, size: int) -> int:
+        """Return how many rows to try next where ``count`` of them take ``size`` bytes."""
+        if count == 1:
             raise Refusal(
                 FailureCode.UNSERIALIZABLE,
-                f"A row of the result takes {size} bytes, and one message at most {room}.",
+                f"A row of the result takes {size} bytes, and one message at most "
+                f"{self.dispatcher.room(self.peer)}.",
             )
-        else:
-            for half in slices(batch, (count + 1) // 2):
-                yield from self._fitting(half, room)
+        return (count + 1) // 2
 
     def _failed(self, error: BaseException) -> Failure:
         began = self.request is not None and self.request.began
@@ -263,6 +282,14 @@ class ServedJob:
         if type(answer) is not Outflow:  # that one is over when its last chunk has left
             dispatcher.close(self)
         return None if answer is None else Reply(self.peer, answer)
+
+
+def _may_be_refined(entry: Entry) -> bool:
+    return (
+        entry.kind in {"function", "manager", "method"}
+        and entry.style in {"call", "coroutine"}
+        and entry.effect != "write"
+    )
 
 
 class CoroutineJob(ServedJob):

@@ -5,22 +5,24 @@ becomes columns of them. A field is named as its attribute (``branch_id`` for th
 ``branch``), because it holds the key. An instance of a model that is not exposed does not travel at
 all; it is never reduced to something else. Rows of ``values()`` are plain values that the
 function's author chose, of any model.
+
+A queryset of instances that is the whole result of a call which may be repeated travels as itself,
+unevaluated: its receiver goes on with it by repeating the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.query import ModelIterable
 
-from ..protocol.messages import FailureCode
 from ..registry.modelrpc import DEFAULT_MAX_ROWS
-from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
-from .failures import Refusal
+from ..values import InstanceRow, QuerySetRef, RowSet
+from .rows import check_count, check_rows, single
+from .views import View
 
 if TYPE_CHECKING:
     from ..registry import ExposedModel, Registry
@@ -52,6 +54,15 @@ class Lowering:
             f"the model {model._meta.label} is not exposed; register it, or return plain values"
         )
 
+    def reference(self, queryset: QuerySet[Any]) -> QuerySetRef | QuerySet[Any]:
+        """Return what stands for a queryset that its receiver may refine, else the queryset."""
+        if not is_open(queryset):
+            return queryset
+        try:
+            return QuerySetRef(self.exposed(queryset.model).name)
+        except TypeError:  # packing it says where in the result it stands
+            return queryset
+
     def _queryset(self, queryset: QuerySet[Any]) -> Any:
         if not hasattr(queryset, "_iterable_class"):
             raise TypeError("it is not a queryset of this project; return its values")
@@ -68,71 +79,51 @@ class Lowering:
         return row_set(exposed, list(queryset))
 
 
+def is_open(queryset: QuerySet[Any]) -> bool:
+    """Say whether a queryset of instances was never evaluated."""
+    return (
+        issubclass(getattr(queryset, "_iterable_class", object), ModelIterable)
+        and queryset._result_cache is None  # noqa: SLF001
+    )
+
+
 def instance_row(exposed: ExposedModel, instance: Model) -> InstanceRow:
     """Return an instance as its key and its readable fields, without those that are deferred."""
-    names: tuple[str, ...] = exposed.attributes
-    missing = instance.get_deferred_fields()
-    if missing:
-        names = tuple(name for name in names if name not in missing)
-    values = tuple(getattr(instance, name) for name in names)
-    text = str(instance) if exposed.shows_text else None
-    return InstanceRow(exposed.name, instance.pk, names, values, text, exposed.methods)
+    found = single(row_set(exposed, [instance]))
+    assert isinstance(found, InstanceRow)
+    return found
 
 
 def rows(exposed: ExposedModel, queryset: QuerySet[Any]) -> RowSet:
     """Evaluate a queryset of instances with one query; raise the refusal for too many rows.
 
-    Without texts no instance is ever made: the columns come from ``values_list``.
+    Where columns are all that travels no instance is ever made: they come from ``values_list``.
     """
     bounded = queryset[: exposed.max_rows + 1]
-    if exposed.shows_text:
-        found = list(bounded)
-        check_rows(exposed, len(found))
-        return row_set(exposed, found)
-    # Prefetching is for instances, of which there are none.
-    tuples = list(bounded.prefetch_related(None).values_list("pk", *exposed.attributes))
-    check_rows(exposed, len(tuples))
-    return columns(exposed.name, (PK_COLUMN, *exposed.attributes), tuples, exposed.methods)
+    view = View.whole(exposed)
+    view.annotations = tuple(
+        name for name in exposed.annotations if name in queryset.query.annotation_select
+    )
+    if view.plain and not queryset.query.combinator:
+        # Prefetching is for instances, of which there are none.
+        tuples = list(bounded.prefetch_related(None).values_list(*view.names))
+        check_rows(exposed, len(tuples))
+        return view.of_tuples(tuples)
+    found = list(bounded)
+    check_rows(exposed, len(found))
+    return row_set(exposed, found)
 
 
 def row_set(exposed: ExposedModel, instances: Sequence[Model]) -> RowSet:
-    """Return instances that are there already as columns."""
-    names = (PK_COLUMN, *exposed.attributes)
-    found: list[Any] = [list(map(attrgetter(name), instances)) for name in names]
-    if exposed.shows_text:
-        names = (*names, TEXT_COLUMN)
-        found.append([str(instance) for instance in instances])
-    return RowSet(exposed.name, names, tuple(found), exposed.methods)
-
-
-def columns(
-    model: str | None,
-    names: tuple[str, ...],
-    tuples: Sequence[Iterable[Any]],
-    methods: tuple[str, ...] = (),
-) -> RowSet:
-    """Return rows as columns."""
-    found: tuple[Sequence[Any], ...] = tuple(zip(*tuples, strict=True))
-    return RowSet(model, names, found or tuple([] for _ in names), methods)
-
-
-def slices(whole: RowSet, size: int) -> Iterable[RowSet]:
-    """Cut a row set into several of at most ``size`` rows."""
-    length = len(whole.columns[0]) if whole.columns else 0
-    for start in range(0, length, size):
-        cut = tuple(column[start : start + size] for column in whole.columns)
-        yield RowSet(whole.model, whole.names, cut, whole.methods)
-
-
-def check_rows(exposed: ExposedModel, count: int) -> None:
-    """Raise the refusal if there are more rows than one evaluation may return."""
-    check_count(exposed.name, count, exposed.max_rows)
-
-
-def check_count(name: str, count: int, most: int) -> None:
-    """Raise the refusal if ``count`` rows of ``name`` are more than ``most``."""
-    if count > most:
-        raise Refusal(
-            FailureCode.TOO_MANY_ROWS,
-            f"{name}: the query has more than {most} rows; slice or filter it.",
-        )
+    """Return instances that are there already as columns, without what some have not loaded."""
+    view = View.whole(exposed)
+    missing: set[str] = set()
+    for instance in instances:
+        missing |= instance.get_deferred_fields()
+    view.columns = tuple(name for name in view.columns if name not in missing)
+    view.annotations = tuple(
+        name
+        for name in exposed.annotations
+        if instances and all(name in vars(instance) for instance in instances)
+    )
+    return view.of_instances(instances)

@@ -13,6 +13,7 @@ The rules:
   generator rests as well, until the owner of the link has caught up.
 * When nobody wants the rest the generator is closed, in the context in which it ran.
 * What was yielded before an exception arrives before the Failure.
+* A row set is a chunk by itself, or several where it is large, and each of its rows is an item.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol.credit import Allowance
 from ..protocol.messages import Chunk, Credit, End, FailureCode, Message
+from ..values import RowSet
 from . import hygiene
 from .failures import Refusal
 from .jobs import SMALL, CoroutineJob, Reply, ServedJob
 from .outflow import IDLE
+from .rows import cut, length
 
 if TYPE_CHECKING:
     from .outflow import Outflow
@@ -64,6 +67,8 @@ class Batch:
     def next_chunk(self) -> Chunk | None:
         """Return a chunk of what credit there is for, taken off the batch; None without."""
         job, allowance = self.job, self.allowance
+        if self.items and type(self.items[0]) is RowSet:
+            return self._next_rows(self.items[0])
         count = min(len(self.items), allowance.items, self.most)
         if count <= 0 or not allowance.covers(count, 1):
             return None
@@ -86,6 +91,27 @@ class Batch:
         with self.guard:
             allowance.spend(count, size)
         del self.items[:count]
+        return Chunk(job.call.call_id, count, body, blobs)
+
+    def _next_rows(self, rows: RowSet) -> Chunk | None:
+        """Return a chunk of the rows at the front; each row counts as an item."""
+        job, allowance = self.job, self.allowance
+        count = min(length(rows), allowance.items)
+        while True:
+            if count <= 0 or not allowance.covers(count, 1):
+                return None
+            part = rows if count == length(rows) else cut(rows, 0, count)
+            body, blobs = job.dump(part)
+            size = len(body) + sum(map(len, blobs))
+            if size <= SMALL or size <= job.dispatcher.room(job.peer):
+                break
+            count = job.half(count, size)
+        with self.guard:
+            allowance.spend(count, size)
+        if part is rows:
+            del self.items[0]
+        else:
+            self.items[0] = cut(rows, count, length(rows))
         return Chunk(job.call.call_id, count, body, blobs)
 
 

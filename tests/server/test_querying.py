@@ -25,7 +25,7 @@ from chunnel.plans import (
     ValuesList,
 )
 from chunnel.protocol.messages import FailureCode
-from chunnel.server import orm
+from chunnel.server import rows as orm
 from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRef, InstanceRow, RowSet
 from tests.apps.bank.models import Account, Branch
 from tests.apps.bank.rpc import AccountRPC, BranchRPC
