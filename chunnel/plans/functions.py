@@ -51,7 +51,7 @@ FIELD_TYPES = frozenset(
         "UUIDField",
     }
 )
-"""What a FieldType may name. Only a DecimalField has digits and places, and it must."""
+"""What a FieldType may name. Only a DecimalField has digits and places, both or neither."""
 
 DATE_PARTS = ("year", "quarter", "month", "week", "day")
 TIME_PARTS = ("hour", "minute", "second")

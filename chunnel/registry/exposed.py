@@ -184,14 +184,15 @@ class ExposedModel:
         return None if exposed is None else exposed.schema
 
     def _names_of(self, name: str) -> frozenset[str]:
-        """Return every name that a query knows of an exposed model, declared or not."""
+        """Return every name that an exposed model has in queries or in Python, declared or not.
+
+        An annotation of such a name would hide it from the model's own methods.
+        """
         exposed = self._registry.model_named(name)
         if exposed is None:
             return frozenset()
-        fields = exposed.model._meta.get_fields()
-        return frozenset(
-            each for field in fields for each in (field.name, getattr(field, "attname", field.name))
-        )
+        fields = {field.name for field in exposed.model._meta.get_fields()}
+        return frozenset(fields.union(dir(exposed.model)))
 
     def _entries(self, methods: dict[str, Any], manager_methods: dict[str, Any]) -> list[Entry]:
         model, objects = self.model, f"{self.name}.objects"

@@ -47,7 +47,12 @@ class Bill:
         if self.steps > self.limits.query_steps:
             self.over("more methods are chained", self.limits.query_steps, "QUERY_STEPS")
 
-    def add_nodes(self, count: int = 1) -> None:
+    def enter(self, depth: int) -> None:
+        """Count a condition or expression at this depth."""
+        self.check_depth(depth)
+        self.add_nodes(1)
+
+    def add_nodes(self, count: int) -> None:
         self.nodes += count
         if self.nodes > self.limits.query_nodes:
             self.over(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...exceptions import QueryRefused
+from ...values.limits import MAX_ZONE_NAME
 from ..expressions import (
     Call,
     Case,
@@ -28,7 +29,7 @@ from ..functions import EXTRACT_PARTS, FIELD_TYPES, FUNCTIONS, TRUNC_PARTS
 from ..tree import CONNECTORS, Holds, Leaf, Node
 from .scope import Scope
 from .tables import legal
-from .values import check_value
+from .values import check_document, check_value
 
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,3}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,14 +38,15 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 def judge_tree(scope: Scope, tree: Any, depth: int, joined: set[str]) -> None:
     """Judge a condition. ``joined`` has the relations to many rows that it joined for itself."""
     bill = scope.bill
-    bill.add_nodes()
-    bill.check_depth(depth)
+    bill.enter(depth)
     kind = type(tree)
     if kind is Leaf:
         key, value = tree
         scope.condition(key, joined)
         if is_expression(value):
             judge(scope, value, depth + 1)
+        elif key in scope.table.documents:
+            check_document(bill, repr(key), value)
         else:
             check_value(bill, repr(key), value)
     elif kind is Node:
@@ -60,8 +62,7 @@ def judge_tree(scope: Scope, tree: Any, depth: int, joined: set[str]) -> None:
 
 def judge(scope: Scope, expression: Any, depth: int) -> None:
     """Judge an expression."""
-    scope.bill.add_nodes()
-    scope.bill.check_depth(depth)
+    scope.bill.enter(depth)
     found = _JUDGES.get(type(expression))
     if found is None:
         raise QueryRefused(f"{scope.bill.model}: {type(expression).__name__} is no expression.")
@@ -85,8 +86,8 @@ def check_name(scope: Scope, name: str, expression: Any) -> None:
     check_plain_name(scope, name, expression)
     if name in scope.table.taken:
         raise QueryRefused(
-            f"{scope.table.model}: the annotation {scope.bill.quoted(name)} has the name of a "
-            f"field; choose another."
+            f"{scope.table.model} has something of the name {scope.bill.quoted(name)} already; "
+            f"choose another for the annotation."
         )
 
 
@@ -96,8 +97,8 @@ def check_plain_name(scope: Scope, name: str, expression: Any) -> None:
         scope.bill.over("a name is longer", scope.bill.limits.query_path, "QUERY_PATH")
     if not _NAME.fullmatch(name) or ("__" in name and name != own_name(expression)):
         raise QueryRefused(
-            f"{scope.table.model}: {scope.bill.quoted(name)} cannot be the name of an annotation; "
-            f"those are lower_case, without a double underscore."
+            f"{scope.table.model}: {scope.bill.quoted(name)} cannot be a name here; names are "
+            f"lower_case, without a double underscore."
         )
 
 
@@ -135,6 +136,8 @@ def judge_type(scope: Scope, kind: Any) -> None:
     if kind.name != "DecimalField":
         if kind.digits is not None or kind.places is not None:
             raise QueryRefused(f"{scope.bill.model}: a {kind.name} has no digits and places.")
+    elif kind.digits is None and kind.places is None:
+        return
     elif kind.digits is None or kind.places is None or not 0 <= kind.places <= kind.digits:
         raise QueryRefused(
             f"{scope.bill.model}: a DecimalField has digits and no more places than digits."
@@ -259,7 +262,7 @@ def check_part(scope: Scope, place: str, value: Any, parts: Iterable[str]) -> No
 
 def check_zone(scope: Scope, place: str, value: Any) -> None:
     """Judge the name of a time zone; whether there is such a zone is seen when it is used."""
-    if not isinstance(value, str) or len(value) > 64 or not ZONE.fullmatch(value):
+    if not isinstance(value, str) or len(value) > MAX_ZONE_NAME or not ZONE.fullmatch(value):
         raise QueryRefused(f"{scope.bill.model}: {place} is the name of a time zone.")
 
 

@@ -32,11 +32,21 @@ _LOOKUP = re.compile(r"[a-z][a-z0-9_]*")
 
 class Scope:
     """``named`` are annotations with what each costs, ``attached`` the attributes that prefetched
-    rows come under and where they lead, ``around`` is the query around a subquery. ``unnamed``:
-    Django made up names for some of its values.
+    rows come under and where they lead, ``around`` is the query around a subquery. ``rows``: they
+    are no instances. ``unnamed``: Django made up names for some of their values.
     """
 
-    __slots__ = ("around", "attached", "bill", "crossed", "named", "table", "tables", "unnamed")
+    __slots__ = (
+        "around",
+        "attached",
+        "bill",
+        "crossed",
+        "named",
+        "rows",
+        "table",
+        "tables",
+        "unnamed",
+    )
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Scope:
         self.named: dict[str, int] = {}
         self.attached: dict[str, Table] = {}
         self.crossed: set[str] = set()
+        self.rows = False
         self.unnamed = False
 
     # Paths that are read
@@ -79,7 +90,7 @@ class Scope:
             return
         for position, part in enumerate(parts):
             rest = parts[position + 1 :]
-            relation = table.relations.get(part)
+            relation = table.ways.get(part)
             if relation is None:
                 self._end(table, path, part, rest)
                 return
@@ -149,7 +160,10 @@ class Scope:
         return related
 
     def follow(self, path: str, kinds: frozenset[str], what: str) -> Table:
-        """Judge a path of relations and return where it leads; its rows are fetched along."""
+        """Judge a path of relations and return where it leads; its rows are fetched along.
+
+        ``prefetch_related`` goes by names on instances and takes ``EVERY`` kind.
+        """
         table = self.table
         if len(path) > self.bill.limits.query_path:
             self.bill.over("a path is longer", self.bill.limits.query_path, "QUERY_PATH")
@@ -160,11 +174,10 @@ class Scope:
             if attached is not None:
                 table = attached
                 continue
-            relation = table.relations.get(part)
+            known = table.relations if kinds is EVERY else table.ways
+            relation = known.get(part)
             if relation is None or kind_of(relation) not in kinds:
-                names = sorted(
-                    name for name, field in table.relations.items() if kind_of(field) in kinds
-                )
+                names = sorted(name for name, field in known.items() if kind_of(field) in kinds)
                 raise QueryRefused(
                     f"{table.model}: {what} cannot follow {self.bill.quoted(part)}; {legal(names)}."
                 )
@@ -173,13 +186,12 @@ class Scope:
         return table
 
     def load(self, path: str) -> None:
-        """Judge a path of ``only`` or ``defer``: a column, here or of a related row."""
-        table, name = self.table, path
-        if path not in table.columns:
-            *parts, name = path.split("__")
-            if parts:
-                table = self.follow("__".join(parts), SINGLE, "only() or defer()")
-        if name not in table.columns:
+        """Judge a path of ``only`` or ``defer``: what an instance has, or one that is selected."""
+        table = self.table
+        before, _, name = path.rpartition("__")
+        if before:
+            table = self.follow(before, SINGLE, "only() or defer()")
+        if not (name in table.columns or name in table.annotations or name in table.properties):
             self._refuse_part(table, path, name)
 
     # Conditions and order

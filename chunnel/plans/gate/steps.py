@@ -145,6 +145,7 @@ def _values(scope: Scope, step: Values | ValuesList, depth: int) -> None:
         raise QueryRefused(
             f"{scope.bill.model}: values_list with flat=True takes one field and no named=True."
         )
+    scope.rows = True
     judge_named(scope, step.expressions, depth)
     for name in names:
         if isinstance(name, str):
@@ -187,7 +188,7 @@ def _select_related(scope: Scope, step: SelectRelated, _depth: int) -> None:
 def _prefetch_related(scope: Scope, step: PrefetchRelated, depth: int) -> None:
     scope.bill.check_names(len(step.lookups))
     for path, plan, to_attr in step.lookups:
-        scope.bill.add_nodes()
+        scope.bill.enter(depth)
         table = scope.follow(path, EVERY, "prefetch_related")
         if plan is not None:
             if plan.model != table.model:
@@ -208,8 +209,8 @@ def _attach(scope: Scope, path: str, to_attr: str) -> None:
     check_plain_name(scope, to_attr, None)
     if to_attr in owner.taken:
         raise QueryRefused(
-            f"{owner.model}: to_attr={scope.bill.quoted(to_attr)} is the name of a field; choose "
-            f"another."
+            f"{owner.model} has something of the name {scope.bill.quoted(to_attr)} already; choose "
+            f"another for to_attr."
         )
     scope.attached[f"{before}__{to_attr}" if before else to_attr] = table
 
@@ -222,12 +223,32 @@ def _combine(scope: Scope, step: Combine, depth: int) -> None:
             f"no names of their own; name them with annotate()."
         )
     for plan in step.plans:
-        _same_model(scope, plan, f"{step.kind}()")
+        if isinstance(plan, Plan) and plan.model != scope.table.model and not _fixed(scope, plan):
+            raise QueryRefused(
+                f"{scope.bill.model}: {step.kind}() with {scope.bill.quoted(plan.model)} needs "
+                f"columns of both, named by values() or values_list()."
+            )
         judge_nested(scope, plan, depth, scope.around)
 
 
+def _fixed(scope: Scope, plan: Plan) -> bool:
+    """Say whether the columns of another model's rows are its own.
+
+    Where it names none of its columns Django would look in it for those of the first query.
+    """
+    table, row = scope.tables(plan.model), plan.row
+    if table is None or not scope.rows or not isinstance(row, Values | ValuesList):
+        return False
+    named = [name for name in row.names if isinstance(name, str)]
+    return not (row.names or row.expressions) or any(name in table.columns for name in named)
+
+
 def _merge(scope: Scope, step: Merge, depth: int) -> None:
-    _same_model(scope, step.plan, "a merger")
+    if isinstance(step.plan, Plan) and step.plan.model != scope.table.model:
+        raise QueryRefused(
+            f"{scope.bill.model}: queries of {scope.table.model} and of "
+            f"{scope.bill.quoted(step.plan.model)} cannot be merged."
+        )
     judge_nested(scope, step.plan, depth, scope.around)
     for each in _orders(step.plan):  # which Django resolves anew, among the names of this query
         judge_ordering(scope, each.names, depth)
@@ -239,15 +260,6 @@ def _orders(plan: Plan) -> Iterator[OrderBy]:
             yield step
         elif isinstance(step, Merge):
             yield from _orders(step.plan)
-
-
-def _same_model(scope: Scope, plan: Any, what: str) -> None:
-    """Refuse rows of two models in one: Django would name one's columns in the other's table."""
-    if isinstance(plan, Plan) and plan.model != scope.table.model:
-        raise QueryRefused(
-            f"{scope.bill.model}: {what} takes queries of {scope.table.model} only, not of "
-            f"{scope.bill.quoted(plan.model)}."
-        )
 
 
 _JUDGES: dict[type, Callable[[Scope, Any, int], None]] = {

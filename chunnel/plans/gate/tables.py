@@ -26,10 +26,12 @@ class Join(NamedTuple):
 class Table:
     """The names of one model.
 
-    ``columns`` are readable, by every name they have; ``relations`` lead to exposed models;
-    ``annotations`` are computed by the database; ``keys`` are all spellings of the declared filters
-    and ``ordering`` the declared orders, each with the relations it crosses; ``writable`` may be
-    set by ``update()``. ``taken`` are names that no annotation may have.
+    ``columns`` are readable, by every name they have. ``relations`` lead to exposed models, by
+    their names on instances, and ``ways`` are the same by their names in queries, which for reverse
+    relations may be others. ``annotations`` are computed by the database, ``properties`` by Python.
+    ``keys`` are all spellings of the declared filters and ``ordering`` the declared orders, each
+    with the relations it crosses; ``documents`` are the keys that compare with JSON. ``writable``
+    may be set by ``update()``. ``taken`` are names that no annotation may have.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Table:
         self.relations = {
             field.name: field for field in schema.fields if field.relation is not None
         }
+        self.ways = {field.query_name or name: field for name, field in self.relations.items()}
         self.annotations = frozenset(_names(schema, "annotation"))
         self.properties = frozenset(_names(schema, "property"))
         self.taken = self.columns.keys() | {field.name for field in schema.fields} | hidden
         self.lookups = {name: tuple(lookups) for name, lookups in schema.filter_fields}
+        self.documents: set[str] = set()
         self.keys = self._keys()
         self.ordering = {name: self._joins(name) for name in schema.ordering_fields}
         if schema.pk in self.ordering:
@@ -75,6 +79,8 @@ class Table:
                 found.update({f"{spelling}__{lookup}": joins for lookup in lookups})
                 if "exact" in lookups:
                     found[spelling] = joins
+            if column is not None and column.type == "JSONField":
+                self.documents.update((name, *(f"{name}__{lookup}" for lookup in lookups)))
         return found
 
     def _joins(self, path: str) -> tuple[Join, ...]:
@@ -84,7 +90,7 @@ class Table:
         schema: ModelSchema | None = self.schema
         many = False
         for position, part in enumerate(parts, 1):
-            field = _field(schema, part)
+            field = None if schema is None else _way(schema, part)
             many = many or field is None or not is_forward(field)
             schema = None if field is None or field.relation is None else self._find(field.relation)
             found.append(Join("__".join(parts[:position]), many))
@@ -110,7 +116,8 @@ def legal(names: Iterable[str]) -> str:
 
 
 def _columns(schema: ModelSchema) -> dict[str, FieldSchema]:
-    key = _field(schema, schema.pk) or FieldSchema(schema.pk, "AutoField", schema.pk)
+    declared = (field for field in schema.fields if field.name == schema.pk)
+    key = next(declared, FieldSchema(schema.pk, "AutoField", schema.pk))
     found = {"pk": key, schema.pk: key, attname(key): key}
     for field in schema.fields:
         if field.kind in {"column", "forward"}:
@@ -122,7 +129,7 @@ def _names(schema: ModelSchema, kind: str) -> list[str]:
     return [field.name for field in schema.fields if field.kind == kind]
 
 
-def _field(schema: ModelSchema | None, name: str) -> FieldSchema | None:
-    if schema is None:
-        return None
-    return next((field for field in schema.fields if field.name == name), None)
+def _way(schema: ModelSchema, name: str) -> FieldSchema | None:
+    """Return the relation of this name in queries."""
+    relations = (field for field in schema.fields if field.relation is not None)
+    return next((field for field in relations if (field.query_name or field.name) == name), None)

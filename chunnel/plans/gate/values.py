@@ -58,6 +58,24 @@ def check_value(bill: Bill, place: str, value: Any, *, inside: bool = False) -> 
         )
 
 
+def check_document(bill: Bill, place: str, document: Any) -> None:
+    """Raise QueryRefused unless ``document`` may be compared with a column of JSON."""
+    waiting = [(document, 0)]
+    items = 0
+    while waiting:
+        value, depth = waiting.pop()
+        kind = type(value)
+        if kind is not dict and kind not in _LISTS:
+            check_value(bill, place, value, inside=True)
+            continue
+        bill.check_depth(depth)
+        held = [*value, *value.values()] if kind is dict else list(value)
+        items += len(held)
+        if items > bill.limits.query_list:
+            bill.over(f"the document for {place} holds more", bill.limits.query_list, "QUERY_LIST")
+        waiting += [(each, depth + 1) for each in held]
+
+
 def _check_decimal(bill: Bill, place: str, value: Decimal) -> None:
     if not value.is_finite():
         raise QueryRefused(f"{bill.model}: {value} for {place} is not a number to compare with.")
