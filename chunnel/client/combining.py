@@ -80,7 +80,7 @@ class Combining(Chaining):
             )
 
     def _check_whole(self, other: PlannedQuerySet) -> None:
-        if self._sliced or other._sliced:
+        if self._sliced:
             raise TypeError("Cannot combine queries once a slice has been taken.")
         ours, theirs = self._last(Distinct), other._last(Distinct)
         if (ours is None) != (theirs is None):

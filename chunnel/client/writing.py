@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import NotSupportedError
 
 from ..exceptions import NotExposed, QueryRefused
@@ -81,6 +82,8 @@ class Writing(Evaluation):
         unique_fields: Any,
     ) -> Question:
         _check_batch_size(batch_size)
+        if not objs:
+            return Known(objs)
         if update_conflicts or update_fields or unique_fields:
             if ignore_conflicts and update_conflicts:
                 raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
@@ -88,8 +91,6 @@ class Writing(Evaluation):
                 "bulk_create() of a remote queryset does not support update_conflicts."
             )
         self._check_can("create")
-        if not objs:
-            return Known(objs)
         rows = [self._given(self._unsaved(each)) for each in objs]
 
         def finish(found: RowSet) -> list[Any]:
@@ -165,15 +166,16 @@ class Writing(Evaluation):
     def _bulk_updating(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None
     ) -> Question:
-        if batch_size is not None and batch_size <= 0:
-            raise ValueError("Batch size must be a positive integer.")
+        _check_batch_size(batch_size)
         names, made = list(fields), tuple(objs)
         if not names:
             raise ValueError("Field names must be given to bulk_update().")
         if any(each.pk is None for each in made):
             raise ValueError("All bulk_update() objects must have a primary key set.")
         model = self._held
-        if "pk" in names or (model is not None and model.pk in names):
+        if "pk" in names:
+            raise FieldDoesNotExist(f"{self.model.__name__} has no field named 'pk'")
+        if model is not None and model.pk in names:
             raise ValueError("bulk_update() cannot be used with primary key fields.")
         self._check_writable(names)
         if not made:
