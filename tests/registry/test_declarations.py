@@ -145,3 +145,45 @@ def test_what_no_caller_could_use_is_refused() -> None:
     for declared in ({"filter_fields": {"target": ["exact"]}}, {"ordering_fields": ["target"]}):
         with pytest.raises(ImproperlyConfigured, match="'target' is a generic relation"):
             expose_model(Tag, **declared)
+
+
+class Named(models.Manager[Any]):
+    """Has methods under names of its own and of querysets."""
+
+    def by_name(self) -> Any:
+        return self.order_by("name")
+
+    def filter(self, *args: Any, **kwargs: Any) -> Any:
+        return super().filter(*args, **kwargs)
+
+
+@isolate_apps("tests.apps.bank")
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("methods", "save"),
+        ("methods", "refresh_from_db"),
+        ("methods", "relate"),
+        ("manager_methods", "filter"),
+        ("manager_methods", "iterator"),
+        ("manager_methods", "only"),
+    ],
+)
+def test_names_that_remote_models_have_themselves(attribute: str, name: str) -> None:
+    """A method of the project's own that overrides one of Django's would never be reached."""
+
+    class Person(models.Model):
+        name = models.CharField(max_length=10)
+        objects = Named()
+
+        class Meta:
+            app_label = "bank"
+
+        def save(self, *args: Any, **kwargs: Any) -> None:
+            super().save(*args, **kwargs)
+
+        def relate(self) -> None: ...
+
+    expose_model(Person, manager_methods=["by_name"])
+    with pytest.raises(ImproperlyConfigured, match=f"{attribute}: '{name}' has a meaning"):
+        expose_model(Person, **{attribute: [name]})

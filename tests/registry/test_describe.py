@@ -8,13 +8,17 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+import pytest
 from django.db import models
+from django.db.models import F
 from django.test.utils import isolate_apps
 from django.utils.translation import gettext_lazy
 
 from chunnel.registry import ModelRPC, Registry, build_schema, expose, register, registry
 from chunnel.schema import FieldSchema, FunctionSchema, ModelSchema, ParameterSchema
 from tests.apps.bank.models import Account, Branch
+
+from .variety import Variety, exposed
 
 
 class Level(Enum):
@@ -183,3 +187,111 @@ def test_the_fingerprint_names_the_description() -> None:
     first = build_schema(registry, "p")
     assert first.fingerprint == build_schema(registry, "p").fingerprint
     assert first.fingerprint != build_schema(registry, "q").fingerprint
+
+
+class TestFieldsOfAllKinds:
+    @pytest.fixture
+    def shop(self) -> dict[str, ModelSchema]:
+        own, made = Registry(), Variety()
+        exposed(made.label, own, fields=["word", "things"], can_delete=True)
+        exposed(made.maker, own, fields=["name", "thing_set"], can_create=True)
+        exposed(
+            made.thing,
+            own,
+            fields=[
+                "title",
+                "price",
+                "maker",
+                "labels",
+                "box",
+                "boxed",
+                "shout",
+                "whisper",
+                "worth",
+                "made",
+            ],
+            annotations={"worth": F("price") * 2},
+            writable_fields=["labels", "title"],
+        )
+        (app,) = build_schema(own, "p").apps
+        return {model.name: model for model in app.models}
+
+    def test_columns(self, shop: dict[str, ModelSchema]) -> None:
+        fields = {field.name: field for field in shop["Thing"].fields}
+        assert fields["title"] == FieldSchema(
+            "title", "CharField", "title", writable=True, has_default=True, max_length=50
+        )
+        assert fields["price"] == FieldSchema("price", "DecimalField", "what it costs")
+        assert fields["made"].blank
+
+    def test_relations(self, shop: dict[str, ModelSchema]) -> None:
+        fields = {field.name: field for field in shop["Thing"].fields}
+        assert fields["labels"] == FieldSchema(
+            "labels",
+            "ManyToManyField",
+            "labels",
+            relation="shop.Label",
+            writable=True,
+            kind="many",
+            blank=True,
+        )
+        assert fields["boxed"] == FieldSchema(
+            "boxed",
+            "OneToOneRel",
+            "thing",
+            null=True,
+            relation="shop.Thing",
+            kind="reverse",
+            blank=True,
+        )
+        box = fields["box"]
+        assert (box.kind, box.attname, box.unique) == ("forward", "box_id", True)
+        (_, things) = shop["Label"].fields
+        assert (things.type, things.verbose_name, things.kind) == (
+            "ManyToManyRel",
+            "things",
+            "many",
+        )
+
+    def test_a_relation_that_queries_name_in_their_own_way(
+        self, shop: dict[str, ModelSchema]
+    ) -> None:
+        fields = {field.name: field for field in shop["Maker"].fields}
+        assert (fields["thing_set"].kind, fields["thing_set"].query_name) == ("many", "thing")
+        assert {field.query_name for field in shop["Thing"].fields} == {""}
+
+    def test_the_key_that_a_foreign_key_holds_is_named_where_it_is_seen(
+        self, shop: dict[str, ModelSchema]
+    ) -> None:
+        """Else the name of a hidden field would show."""
+        (maker,) = [field for field in shop["Thing"].fields if field.name == "maker"]
+        assert (maker.relation, maker.target) == ("shop.Maker", "")
+        own, made = Registry(), Variety()
+        exposed(made.maker, own, fields=["code"])
+        found = exposed(made.thing, own, fields=["maker", "box"])
+        assert [field.target for field in found.schema.fields] == ["code", "pk"]
+
+    def test_what_is_computed(self, shop: dict[str, ModelSchema]) -> None:
+        fields = {field.name: field for field in shop["Thing"].fields}
+        assert fields["worth"] == FieldSchema(
+            "worth", "DecimalField", "worth", null=True, kind="annotation", blank=True
+        )
+        assert fields["shout"] == FieldSchema(
+            "shout",
+            "str",
+            "shout",
+            null=True,
+            help_text="The title in capitals, for all to hear.",
+            kind="property",
+            blank=True,
+        )
+        assert fields["whisper"].type == "str"
+
+    def test_what_may_be_done(self, shop: dict[str, ModelSchema]) -> None:
+        assert [(each.can_create, each.can_delete) for each in shop.values()] == [
+            (False, True),
+            (True, False),
+            (False, False),
+        ]
+        assert shop["Maker"].get_latest_by == ("name",)
+        assert shop["Thing"].get_latest_by == ()

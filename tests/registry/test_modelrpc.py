@@ -57,3 +57,13 @@ def test_all_rows_are_shown_unless_it_says_otherwise() -> None:
             return super().get_queryset(context).filter(city="Ulm")
 
     assert [branch.city for branch in OnlyUlm(Branch).get_queryset(CALL)] == ["Ulm"]
+
+
+def test_what_is_declared_is_open_to_every_call_unless_it_says_otherwise() -> None:
+    """The hooks narrow what the declaration opens."""
+    rpc, branch = ModelRPC(Branch), Branch()
+    assert rpc.has_view_permission(CALL) is True
+    assert rpc.has_view_permission(CALL, branch) is True
+    assert rpc.has_add_permission(CALL) is True
+    assert rpc.has_change_permission(CALL, branch) is True
+    assert rpc.has_delete_permission(CALL, branch) is True

@@ -13,7 +13,9 @@ from chunnel.registry import build_schema, registry
 from chunnel.schema import (
     AppSchema,
     ExceptionSchema,
+    FieldSchema,
     FunctionSchema,
+    ModelSchema,
     ParameterSchema,
     Schema,
     fingerprint,
@@ -64,3 +66,82 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == fingerprint("p", APPS)
+
+
+def test_everything_that_a_model_says_travels() -> None:
+    """Each value is another than the one that stands for nothing."""
+    field = FieldSchema(
+        "branch",
+        "ForeignKey",
+        "the branch",
+        null=True,
+        help_text="Where.",
+        choices=((1, "one"),),
+        relation="money.Branch",
+        writable=True,
+        kind="forward",
+        attname="branch_id",
+        unique=True,
+        blank=True,
+        has_default=True,
+        max_length=5,
+        target="code",
+        query_name="office",
+    )
+    model = ModelSchema(
+        "Account",
+        "doc",
+        "account",
+        "accounts",
+        "id",
+        (field,),
+        (("branch", ("exact", "in")),),
+        ("branch",),
+        ("branch",),
+        max_rows=7,
+        get_latest_by=("branch", "id"),
+        can_create=True,
+        can_delete=True,
+    )
+    schema = Schema("p", (AppSchema("money", (), (model,), ()),), "f")
+    assert all(field._field_defaults.get(name) != value for name, value in field._asdict().items())
+    assert schema_from_wire(json.loads(json.dumps(schema_to_wire(schema)))) == schema
+
+
+def test_an_older_peer_says_less() -> None:
+    """What it does not know of has the value that stands for nothing."""
+    wire = ["Account", "", "a", "as", "id", [["uid", "IntegerField", "uid", False, "", [], None]]]
+    wire += [[["uid", ["exact"]]], ["uid"], [], [], [], 100]
+    schema = schema_from_wire(["p", [["money", [], [wire], []]], "f"])
+    (model,) = schema.apps[0].models
+    assert model.fields == (FieldSchema("uid", "IntegerField", "uid"),)
+    assert (model.max_rows, model.get_latest_by, model.can_create) == (100, (), False)
+
+
+def test_a_newer_peer_says_more() -> None:
+    """The end of a longer list is not for us."""
+    model = ModelSchema("A", "", "a", "as", "id", (FieldSchema("uid", "F", "uid"),), (), (), ())
+    schema = Schema("p", (AppSchema("money", (), (model,), ()),), "f")
+    wire = schema_to_wire(schema)
+    wire[1][0][2][0].append("more")
+    wire[1][0][2][0][5][0].append("more")
+    assert schema_from_wire(wire) == schema
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"can_create": True},
+        {"can_delete": True},
+        {"get_latest_by": ("uid",)},
+        {"fields": (FieldSchema("uid", "F", "uid", kind="property"),)},
+        {"fields": (FieldSchema("uid", "F", "uid", writable=True),)},
+    ],
+)
+def test_the_fingerprint_changes_with_everything_that_is_said(change: dict[str, Any]) -> None:
+    model = ModelSchema("A", "", "a", "as", "id", (FieldSchema("uid", "F", "uid"),), (), (), ())
+    names = {
+        fingerprint("p", (AppSchema("money", (), (each,), ()),))
+        for each in (model, model._replace(**change))
+    }
+    assert len(names) == 2

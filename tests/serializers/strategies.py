@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from chunnel.values import InstanceRef, InstanceRow, RowSet
+from chunnel.values import InstanceRef, InstanceRow, QuerySetRef, Related, Relation, RowSet
 
 ZONES = [ZoneInfo(key) for key in ("UTC", "Europe/Berlin", "America/St_Johns", "Etc/GMT-14")]
 
@@ -85,13 +85,40 @@ def columns(length: int) -> st.SearchStrategy[list[Any]]:
 methods = st.lists(texts, max_size=3).map(tuple)
 
 
+relations = st.lists(st.builds(Relation, texts, texts, st.booleans()), max_size=2).map(tuple)
+
+
 @st.composite
 def row_sets(draw: st.DrawFn) -> RowSet:
     """Draw a row set of a few columns."""
     names = draw(st.lists(texts, max_size=4))
     length = draw(st.integers(0, 6))
     drawn = tuple(draw(columns(length)) for _ in names)
-    return RowSet(draw(st.none() | texts), tuple(names), drawn, draw(methods))
+    return RowSet(draw(st.none() | texts), tuple(names), drawn, draw(methods), draw(relations))
+
+
+@st.composite
+def owning_row_sets(draw: st.DrawFn, levels: int = 2) -> RowSet:
+    """Draw a row set of keys with related ones, at most ``levels`` deep."""
+    keys = draw(st.lists(scalars, max_size=3))
+    names = draw(st.lists(texts, max_size=2, unique=True)) if levels else []
+    related = tuple(draw(related_rows(name, len(keys), levels - 1)) for name in names)
+    return RowSet("m.A", ("pk",), (keys,), relations=draw(relations), related=related)
+
+
+@st.composite
+def related_rows(draw: st.DrawFn, name: str, owners: int, levels: int) -> Related:
+    """Draw the related rows of so many owners."""
+    rows = draw(owning_row_sets(levels))
+    length = len(rows.columns[0])
+    place = st.integers(0, max(length - 1, 0))
+    most = 2 if length else 0
+    many = draw(st.booleans())
+    each: st.SearchStrategy[Any] = st.lists(place, max_size=most) if many else st.none()
+    if length and not many:
+        each |= place
+    places = draw(st.lists(each, min_size=owners, max_size=owners))
+    return Related(name, many, draw(st.booleans()), rows, places)
 
 
 @st.composite
@@ -100,7 +127,9 @@ def instance_rows(draw: st.DrawFn) -> InstanceRow:
     fields = draw(st.lists(st.tuples(texts, scalars), max_size=4))
     names, values = zip(*fields, strict=True) if fields else ((), ())
     text = draw(st.none() | texts)
-    return InstanceRow(draw(texts), draw(scalars), names, values, text, draw(methods))
+    return InstanceRow(
+        draw(texts), draw(scalars), names, values, text, draw(methods), draw(relations)
+    )
 
 
 def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -116,7 +145,11 @@ def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 values = st.recursive(
-    scalars | row_sets() | instance_rows() | st.builds(InstanceRef, texts, scalars),
+    scalars
+    | row_sets()
+    | instance_rows()
+    | st.builds(InstanceRef, texts, scalars)
+    | st.builds(QuerySetRef, texts),
     containers,
     max_leaves=12,
 )

@@ -60,6 +60,13 @@ def test_row_sets_arrive_equal_in_type(serializer: Serializer, value: RowSet) ->
     assert same(value, arrived), (value, arrived)
 
 
+@settings(deadline=None)
+@given(value=strategies.owning_row_sets())
+def test_related_rows_arrive_equal_in_type(serializer: Serializer, value: RowSet) -> None:
+    arrived = round_trip(serializer, value)
+    assert same(value, arrived), (value, arrived)
+
+
 @pytest.mark.parametrize(
     "value",
     [

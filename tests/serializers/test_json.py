@@ -13,7 +13,16 @@ import pytest
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers.json import JSONSerializer
-from chunnel.values import InstanceRef, InstanceRow, RowSet, TypeTable, WireType
+from chunnel.values import (
+    InstanceRef,
+    InstanceRow,
+    QuerySetRef,
+    Related,
+    Relation,
+    RowSet,
+    TypeTable,
+    WireType,
+)
 
 SERIALIZER = JSONSerializer()
 
@@ -52,6 +61,42 @@ VECTORS: list[tuple[Any, str]] = [
         RowSet(None, ("d",), ([Decimal(1), None],)),
         '{"$rows":[null,["d"],[["decimal",["1"],[1]]],[]]}',
     ),
+    (
+        InstanceRow("m", 7, (), (), None, (), (Relation("b", "m.B", True),)),
+        '{"$row":["m",7,[],[],null,[],[["b","m.B",true]]]}',
+    ),
+    (
+        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False),)),
+        '{"$rows":["m",["pk"],[["",[1]]],[],[["b","m.B",false]],[]]}',
+    ),
+    (  # two rows that lead to one other and to none, and it to one twice, whose value has a tag
+        RowSet(
+            "m",
+            ("pk",),
+            ([1, 2],),
+            related=(
+                Related(
+                    "b",
+                    False,
+                    False,
+                    RowSet(
+                        "m.B",
+                        ("pk",),
+                        ([3],),
+                        related=(
+                            Related("c", True, True, RowSet("m.C", ("pk",), ([(4,)],)), [[0, 0]]),
+                        ),
+                    ),
+                    [0, None],
+                ),
+            ),
+        ),
+        (
+            '{"$rows":["m",["pk"],[["",[1,2]]],[],[],[["b",false,false,["m.B",["pk"],[["",[3]]],[],'
+            '[],[["c",true,true,["m.C",["pk"],[["",[{"$tuple":[4]}]]],[]],[[2],[0,0]]]]],[0,null]]]]}'
+        ),
+    ),
+    (QuerySetRef("m.A"), '{"$query":["m.A"]}'),
 ]
 
 
@@ -94,6 +139,15 @@ def test_escapes_and_white_space_of_other_writers_are_taken() -> None:
         '{"a":' * 100_000,
         '{"$tuple":[' * 101 + "]}" * 101,
         '{"$nothing":1}',
+        '{"$query":"m.A"}',
+        '{"$query":[1]}',
+        '{"$rows":["m",[],[],[],[]]}',
+        '{"$rows":["m",[],[],[],[],1]}',
+        '{"$rows":["m",[],[],[],[],[1]]}',
+        '{"$rows":["m",[],[],[],[],[["b",false,false,{"$rows":["m.B",[],[],[]]},[]]]]}',
+        '{"$rows":["m",[],[],[],[],[["b",false,false,["m.B",[],[],[]],[0]]]]}',
+        '{"$row":["m",7,[],[],null,[],[["b","m.B"]]]}',
+        '{"$row":["m",7,[],[],null,[],[],[]]}',
         '{"$":1}',
         '{"$tuple":1}',
         '{"$set":[[]]}',

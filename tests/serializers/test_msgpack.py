@@ -14,7 +14,16 @@ import pytest
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers.msgpack import MsgpackSerializer
-from chunnel.values import InstanceRef, InstanceRow, RowSet, TypeTable, WireType
+from chunnel.values import (
+    InstanceRef,
+    InstanceRow,
+    QuerySetRef,
+    Related,
+    Relation,
+    RowSet,
+    TypeTable,
+    WireType,
+)
 from chunnel.values.limits import MAX_INT_BYTES
 
 SERIALIZER = MsgpackSerializer()
@@ -50,6 +59,43 @@ VECTORS: list[tuple[Any, str]] = [
         RowSet(None, ("d",), ([Decimal(1), None],)),
         "81 c70016 94 c0 91 a164 91 93 a7646563696d616c 91 a131 91 01 90",
     ),
+    (
+        InstanceRow("m", 7, (), (), None, (), (Relation("b", "m.B", True),)),
+        "81 c70015 97 a16d 07 90 90 c0 90 91 93 a162 a36d2e42 c3",
+    ),
+    (
+        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False),)),
+        "81 c70016 96 a16d 91 a2706b 91 92 a0 91 01 90 91 93 a162 a36d2e42 c2 90",
+    ),
+    (  # two rows that lead to one other and to none, and it to itself twice
+        RowSet(
+            "m",
+            ("pk",),
+            ([1, 2],),
+            related=(
+                Related(
+                    "b",
+                    False,
+                    False,
+                    RowSet(
+                        "m.B",
+                        ("pk",),
+                        ([3],),
+                        related=(
+                            Related("c", True, True, RowSet("m.C", ("pk",), ([4],)), [[0, 0]]),
+                        ),
+                    ),
+                    [0, None],
+                ),
+            ),
+        ),
+        (
+            "81 c70016 96 a16d 91 a2706b 91 92 a0 92 01 02 90 90"
+            "91 95 a162 c2 c2 96 a36d2e42 91 a2706b 91 92 a0 91 03 90 90"
+            "91 95 a163 c3 c3 94 a36d2e43 91 a2706b 91 92 a0 91 04 90 92 91 02 92 00 00 92 00 c0"
+        ),
+    ),
+    (QuerySetRef("m.A"), "81 c70017 91 a36d2e41"),
 ]
 
 
@@ -127,6 +173,14 @@ def test_a_large_binary_inside_the_body_is_taken() -> None:
         "row set without names of methods": "81 c70016 93 c0 90 90",
         "row set of unequal columns": "81 c70016 94 c0 92 a16e a16d 92 92 a0 90 92 a0 91 01 90",
         "row set with a column too many": "81 c70016 94 c0 90 91 92 a0 90 90",
+        "row set with relations and no related rows": "81 c70016 95 c0 90 90 90 90",
+        "row set with a related row set of a mark": (
+            "81 c70016 96 c0 90 90 90 90 91 95 a162 c2 c2 81 c70016 94 c0 90 90 90 90"
+        ),
+        "row set that leads nowhere": (
+            "81 c70016 96 c0 91 a16e 91 92 a0 91 01 90 90 91 95 a162 c2 c2 94 c0 90 90 90 91 00"
+        ),
+        "query of no text": "81 c70017 91 01",
         "column of no kind": "81 c70016 94 c0 91 a16e 91 92 a178 90 90",
         "own type without a name": "81 c70013 92 01 01",
         "array longer than the body": "dd ffffffff",

@@ -8,7 +8,7 @@ import pytest
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers.places import explain
-from chunnel.values import InstanceRow, TypeTable, WireType
+from chunnel.values import InstanceRow, Related, RowSet, TypeTable, WireType
 from chunnel.values.nearest import HookFailed
 
 CAUSE = ValueError("the format's own words")
@@ -36,6 +36,15 @@ def path_in(value: Any, *types: WireType, lower: Any = None) -> str:
         ({Unspeakable(): 1}, "value key <Unspeakable>"),
         (InstanceRow("m", 1j, (), ()), "value.pk"),
         (InstanceRow("m", 1, ("data",), ([{"a": 1j}],)), "value.data[0]['a']"),
+        (
+            RowSet(
+                "m",
+                ("pk",),
+                ([1],),
+                related=(Related("b", False, False, RowSet("m.B", ("x",), ([1, 1j],)), [1]),),
+            ),
+            "value.b[1].x",
+        ),
     ],
 )
 def test_paths_read_like_python(value: Any, path: str) -> None:
