@@ -57,7 +57,7 @@ def tree(one: Any, lifter: Lifter) -> Tree:
 
 def compared(value: Any, lifter: Lifter) -> Any:
     """Return what a condition compares with: a plain value or an expression of a plan."""
-    if hasattr(value, "resolve_expression"):
+    if _computes(value):
         return lifter.expression(value)
     nested = lifter.nested(value)
     if nested is not None:
@@ -99,9 +99,12 @@ def plain(value: Any, lifter: Lifter) -> Any:
 
 
 def _item(value: Any, lifter: Lifter) -> Any:
-    if hasattr(value, "resolve_expression"):
-        return lifter.expression(value)
-    return plain(value, lifter)
+    return lifter.expression(value) if _computes(value) else plain(value, lifter)
+
+
+def _computes(value: Any) -> bool:
+    """Say whether ``value`` is an expression; a local queryset is values here, and one to Django."""
+    return hasattr(value, "resolve_expression") and not isinstance(value, DjangoQuerySet)
 
 
 def _reference(instance: RemoteInstance, lifter: Lifter) -> Any:
