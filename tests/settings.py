@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "chunnel",
     "tests.apps.bank",
+    "tests.apps.library",
 ]
 
 MIDDLEWARE = [
