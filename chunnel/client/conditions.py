@@ -103,7 +103,7 @@ def _item(value: Any, lifter: Lifter) -> Any:
 
 
 def _computes(value: Any) -> bool:
-    """Say whether ``value`` is an expression; a local queryset is values here, and one to Django."""
+    """Say whether ``value`` is an expression. To Django a local queryset is; here it is values."""
     return hasattr(value, "resolve_expression") and not isinstance(value, DjangoQuerySet)
 
 
