@@ -63,7 +63,8 @@ class Table:
     @property
     def readable(self) -> list[str]:
         """What may be read, for messages."""
-        return sorted(field.name for field in self.schema.fields if field.kind != "property")
+        fields = (field for field in self.schema.fields if field.kind != "property")
+        return sorted(field.query_name or field.name for field in fields)
 
     def _keys(self) -> dict[str, tuple[Join, ...]]:
         """Return every legal key of a condition, with the relations it crosses."""
