@@ -6,7 +6,8 @@ The rules:
   raised, or a value that is returned. A generator function streams.
 * ``"money.Account.deposit"`` is a method: its fake gets the instance first, and may set its fields,
   as the method over there would. ``"money.Account"`` is a model: its fake is the list of its rows,
-  as dicts. ``"money.Account.objects.overdrawn"`` is a method of the manager.
+  as dicts. ``"money.Account.objects.overdrawn"`` is a method of the manager, and a write that is
+  faked (``"money.Account.objects.create"``, ``"money.Account.save"``) gets what would travel.
 * Where a schema is at hand (one that was fetched, or ``schema=``), a fake for a name that it does
   not have, or with another signature, is refused: a test that passes with it would prove nothing.
 * Names without a fake go where they always went.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ from ..client.signature import (
     signature_of,
 )
 from ..schema import FunctionSchema, Schema, schema_from_wire
-from .rows import FakeRows
+from .rows import WRITES_OF_INSTANCES, WRITES_OF_OBJECTS, FakeRows
+from .streams import FakeStream
 
 if TYPE_CHECKING:
     from ..client.remotes import Remote
@@ -61,9 +63,10 @@ class override_remote(TestContextDecorator):  # noqa: N801 - like override_setti
     def enable(self) -> Remote:
         remote = remotes[self.alias]
         schema = _read(self.schema) if self.schema is not None else remote.held_schema
-        prepared = dict(
-            _prepared(self.alias, name, fake, schema) for name, fake in self.given.items()
-        )
+        prepared: dict[str, Fake] = {}
+        # Rows first: they answer, or refuse, what has no fake of its own.
+        for name, fake in sorted(self.given.items(), key=lambda item: not _is_rows(*item)):
+            prepared.update(_prepared(self.alias, name, fake, schema))
         self._stack.append((remote, remote.fakes))
         remote.fakes = {**remote.fakes, **prepared}
         remote.overrides += 1
@@ -81,23 +84,45 @@ def _read(schema: Schema | str | Path) -> Schema:
     return schema_from_wire(json.loads(Path(schema).read_text()))
 
 
-def _prepared(alias: str, name: str, fake: Any, schema: Schema | None) -> tuple[str, Fake]:
-    """Return the wire name, and what is called with the arguments as they would travel."""
+def _is_rows(name: str, fake: Any) -> bool:
+    steps = name.split(".")
+    return len(steps) == 2 and isinstance(fake, list | tuple) and steps[1][:1].isupper()
+
+
+def _prepared(
+    alias: str, name: str, fake: Any, schema: Schema | None
+) -> Iterable[tuple[str, Fake]]:
+    """Return the names on the wire, each with what is called with the arguments that travel."""
     steps = name.split(".")
     if not 2 <= len(steps) <= 4 or not all(step.isidentifier() for step in steps):
         raise LookupError(f"{name!r} is no name; write 'app.function' or 'app.Model.method'.")
-    if len(steps) == 2 and isinstance(fake, list | tuple) and steps[1][:1].isupper():
+    if _is_rows(name, fake):
         if schema is not None and find_model(schema, *steps) is None:
             raise LookupError(f"{alias} exposes no model {name!r}.")
-        return f"{name}.objects", FakeRows(alias, name, fake)
+        return FakeRows(alias, name, fake).fakes()
+    answer = _answer(fake)
+    if _is_write(steps):
+        if schema is not None and find_model(schema, *steps[:2]) is None:
+            raise LookupError(f"{alias} exposes no model {'.'.join(steps[:2])!r}.")
+        return [(name, answer if len(steps) == 3 else _without_plan(answer))]
     if schema is not None:
         _compare(alias, name, fake, _found(schema, steps), method=len(steps) == 3)
-    answer = _answer(fake)
     if len(steps) == 3:
-        return name, _as_method(answer)
+        return [(name, _as_method(answer))]
     if len(steps) == 4:
-        return name, lambda plan, *args, **kwargs: answer(*args, **kwargs)  # noqa: ARG005
-    return name, answer
+        return [(name, _without_plan(answer))]
+    return [(name, answer)]
+
+
+def _is_write(steps: list[str]) -> bool:
+    """Say whether a name is one of those by which rows are written."""
+    if len(steps) == 4:
+        return steps[2] == "objects" and steps[3] in WRITES_OF_OBJECTS
+    return len(steps) == 3 and steps[2] in WRITES_OF_INSTANCES
+
+
+def _without_plan(answer: Callable[..., Any]) -> Fake:
+    return lambda plan, *args, **kwargs: answer(*args, **kwargs)  # noqa: ARG005
 
 
 def _found(schema: Schema, steps: list[str]) -> FunctionSchema | None:
@@ -176,52 +201,3 @@ def _as_method(answer: Callable[..., Any]) -> Fake:
         return [value, {name: getattr(instance, name) for name in edited}]
 
     return call
-
-
-class FakeStream:
-    """The items of a fake, with the manners of a stream: ``for``, ``async for``, ``with``."""
-
-    def __init__(self, items: Iterable[Any] | AsyncIterator[Any]):
-        self._items = items
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._items)  # type: ignore[call-overload]
-
-    def __aiter__(self) -> FakeStream:
-        return self
-
-    async def __anext__(self) -> Any:
-        if hasattr(self._items, "__anext__"):
-            return await self._items.__anext__()
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
-
-    def close(self) -> None:
-        """End the generator behind."""
-        close = getattr(self._items, "close", None)
-        if close is not None:
-            close()
-
-    async def aclose(self) -> None:
-        """The same from asynchronous code."""
-        close = getattr(self._items, "aclose", None)
-        if close is not None:
-            await close()
-        else:
-            self.close()
-
-    def __enter__(self) -> FakeStream:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> FakeStream:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()

@@ -267,3 +267,30 @@ class DecoratedTest(TestCase):
 
     def test_balance(self) -> None:
         self.assertEqual(economy.money.balance(1), 7)  # noqa: PT009 - it is a unittest
+
+
+class TestWrites:
+    """Rows have names to write by, and each may have a fake of its own."""
+
+    def test_a_fake_gets_what_would_travel(self) -> None:
+        seen: list[Any] = []
+
+        def create(values: dict[str, Any]) -> str:
+            seen.append(values)
+            return "created"
+
+        fakes = {"money.Account.objects.create": create, "money.Account": [{"id": 1}]}
+        with override_remote("economy", fakes):
+            objects = remote.economy.money.Account.objects
+            assert objects.create(name="Eve") == "created"
+            assert objects.count() == 1
+        assert seen == [{"name": "Eve"}]
+
+    def test_only_models_that_are_there_are_written(self) -> None:
+        schema = Schema("economy", (), "f")
+        fakes = {"money.Account.save": lambda *_: None}
+        with (
+            pytest.raises(LookupError, match=r"exposes no model 'money\.Account'"),
+            override_remote("economy", fakes, schema=schema),
+        ):
+            pass

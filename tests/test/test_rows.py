@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import NotSupportedError
-from django.db.models import Q
+from django.db.models import Avg, Count, Exists, F, Max, Min, Q, StdDev, Sum
+from django.db.models.functions import Lower
 
 from chunnel import remote
 from chunnel.test import override_remote
@@ -32,6 +33,11 @@ SAME: list[Callable[[Any], Any]] = [
     lambda o: o.order_by("-uid")[1:4],
     lambda o: o.order_by("uid")[1:4][1:],
     lambda o: o.order_by("uid")[2:],
+    lambda o: o.filter(balance__gt=F("uid")),
+    lambda o: o.filter(uid__lte=2) | o.filter(uid__gt=2),
+    lambda o: o.filter(uid__lte=3) & o.filter(uid__gt=1),
+    lambda o: o.filter(uid__lte=3) ^ o.filter(uid__gt=1),
+    lambda o: o.none(),
 ]
 
 
@@ -92,6 +98,88 @@ class TestOffline:
     def test_lookups(self, conditions: dict[str, Any], expected: list[int]) -> None:
         """NULL compares with nothing."""
         assert self._found(**conditions) == expected
+
+    def _people(self, query: Callable[[Any], Any]) -> Any:
+        rows = [*self.ROWS, {"uid": 3, "name": "bob", "age": 7}]
+        with override_remote("economy", {"money.Person": rows}):
+            return query(remote.economy.money.Person.objects)
+
+    def test_aggregates(self) -> None:
+        """Of fields, with the options that need nothing else; NULL counts for nothing."""
+        assert self._people(
+            lambda o: o.aggregate(
+                Count("age"),
+                Max("age"),
+                Min("age"),
+                Avg("age"),
+                every=Count("*"),
+                all=Sum("age"),
+                names=Count("name", distinct=True),
+                bobs=Sum("age", filter=Q(name="bob") & Q(age__gt=5)),
+                none=Sum("age", filter=Q(name="x")),
+                nil=Sum("age", filter=Q(name="x"), default=0),
+            )
+        ) == {
+            "all": 12,
+            "names": 2,
+            "bobs": 7,
+            "none": None,
+            "nil": 0,
+            "every": 3,
+            "age__count": 2,
+            "age__max": 7,
+            "age__min": 5,
+            "age__avg": 6,
+        }
+
+    def test_distinct_values(self) -> None:
+        """Whole rows are as different as their keys; values are compared before a slice."""
+        names = self._people(lambda o: list(o.values_list("name", flat=True).distinct()))
+        assert names == ["Ann", "bob"]
+        assert self._people(lambda o: o.distinct().count()) == 3
+        assert self._people(lambda o: o.values("name").distinct().count()) == 2
+        assert self._people(lambda o: list(o.values("name").distinct()[1:3])) == [{"name": "bob"}]
+
+    def test_where_nulls_go(self) -> None:
+        """First in the order, unless it says otherwise."""
+
+        def uids(*order: Any) -> Any:
+            return self._people(lambda o: list(o.order_by(*order).values_list("uid", flat=True)))
+
+        assert uids("age") == [1, 2, 3]
+        assert uids("-age") == [3, 2, 1]
+        assert uids(F("age").asc(nulls_last=True)) == [2, 3, 1]
+        assert uids(F("age").desc(nulls_first=True)) == [1, 3, 2]
+        assert uids(F("age").desc(nulls_last=True)) == [3, 2, 1]
+
+    def test_rows_in_batches(self) -> None:
+        assert self._people(lambda o: [each.uid for each in o.iterator(chunk_size=2)]) == [1, 2, 3]
+        assert self._people(lambda o: list(o.filter(uid=9).iterator())) == []
+
+    @pytest.mark.parametrize(
+        ("query", "culprit"),
+        [
+            (lambda o: list(o.annotate(double=F("age") * 2)), "Annotate"),
+            (lambda o: list(o.select_related("branch")), "SelectRelated"),
+            (lambda o: list(o.prefetch_related("branch")), "PrefetchRelated"),
+            (lambda o: list(o.dates("born", "year")), "Dates"),
+            (lambda o: list(o.union(o.all())), "Combine"),
+            (lambda o: list(o.order_by(Lower("name"))), "Lower"),
+            (lambda o: list(o.filter(name=Lower("name"))), "Lower"),
+            (lambda o: list(o.filter(Exists(o.all()))), "Subquery"),
+            (lambda o: list(o.values(low=Lower("name"))), "of expressions"),
+            (lambda o: list(o.values_list(Lower("name"))), "of expressions"),
+            (lambda o: o.aggregate(x=StdDev("age")), "StdDev"),
+            (lambda o: o.aggregate(x=Sum(F("age") * 2)), r"\*"),
+            (lambda o: o.create(name="Eve"), r"objects\.create"),
+            (lambda o: o.update(name="Eve"), r"objects\.update"),
+            (lambda o: o.all().delete(), r"objects\.delete"),
+        ],
+    )
+    def test_what_it_refuses_by_name(self, query: Callable[[Any], Any], culprit: str) -> None:
+        """Also writes: nothing goes to the real thing in the place of a fake."""
+        with pytest.raises(NotSupportedError, match=culprit):
+            self._people(query)
 
     @pytest.mark.parametrize("conditions", [{"name__regex": "x"}, {"nothing": 1}, {"x__gt": 1}])
     def test_what_it_cannot_do(self, conditions: dict[str, Any]) -> None:
