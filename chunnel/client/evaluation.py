@@ -15,6 +15,7 @@ from django.db import NotSupportedError
 
 from ..plans import Call, Literal, OrderBy, Reverse, Slice
 from ..plans.expressions import named_to_wire
+from ..plans.functions import FUNCTIONS
 from ..values import RowSet
 from .chaining import check_expressions
 from .combining import Combining
@@ -270,10 +271,8 @@ class Evaluation(Combining):
         """Fetch the schema where it is not held."""
         remote = self._remote
         if remote.current_schema is None:
-            wire = await remote.acall(
-                "chunnel.schema", (), {}, self._reading(self._options), lift=_itself
-            )
-            remote.caller.keep_schema(wire)
+            options = self._reading(self._options)
+            remote.caller.keep_schema(await remote.caller.acall("chunnel.schema", options=options))
 
     def _extreme(self, fields: tuple[Any, ...]) -> Question:
         lifter = self._lifter()
@@ -407,7 +406,7 @@ def _itself(value: Any) -> Any:
 
 def _of_nothing(expression: Any) -> bool:
     """Say whether it is known here what an aggregate of no rows is."""
-    if not isinstance(expression, Call):
+    if not isinstance(expression, Call) or not FUNCTIONS[expression.name].aggregate:
         return False
     default = dict(expression.options).get("default")
     return default is None or isinstance(default, Literal)
