@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.query import ModelIterable
+from django.db.models.sql import Query
 
 from ..registry.modelrpc import DEFAULT_MAX_ROWS
 from ..values import InstanceRow, QuerySetRef, RowSet
@@ -64,7 +65,7 @@ class Lowering:
             return queryset
 
     def _queryset(self, queryset: QuerySet[Any]) -> Any:
-        if not hasattr(queryset, "_iterable_class"):
+        if not _is_local(queryset):
             raise TypeError("it is not a queryset of this project; return its values")
         evaluated = queryset._result_cache is not None  # noqa: SLF001
         if not issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001
@@ -82,9 +83,15 @@ class Lowering:
 def is_open(queryset: QuerySet[Any]) -> bool:
     """Say whether a queryset of instances was never evaluated."""
     return (
-        issubclass(getattr(queryset, "_iterable_class", object), ModelIterable)
+        _is_local(queryset)
+        and issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
         and queryset._result_cache is None  # noqa: SLF001
     )
+
+
+def _is_local(queryset: QuerySet[Any]) -> bool:
+    """Tell a queryset of this project's database from a remote one, which has no query."""
+    return isinstance(vars(queryset).get("_query"), Query)
 
 
 def instance_row(exposed: ExposedModel, instance: Model) -> InstanceRow:

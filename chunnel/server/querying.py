@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -91,10 +91,13 @@ def iterate(entry: Entry, args: list[Any], scope: Scope) -> Iterator[RowSet]:
             yield rows
 
 
-def _sets(exposed: ExposedModel, found: Query, plan: Plan, size: int) -> Iterator[RowSet]:
+def _sets(
+    exposed: ExposedModel, found: Query, plan: Plan, size: int
+) -> Generator[RowSet, None, None]:
     queryset, make = _reading(found, plan)
     count = 0
-    with closing(queryset[: exposed.max_rows + 1].iterator(size)) as rows:
+    rows: Any = queryset[: exposed.max_rows + 1].iterator(size)  # a generator
+    with closing(rows):
         while taken := list(islice(rows, size)):
             count += len(taken)
             check_rows(exposed, count)
@@ -182,9 +185,9 @@ def _reading(found: Query, plan: Plan) -> tuple[QuerySet[Any], Callable[[list[An
     queryset, view = found
     query = queryset.query
     if plan.row is not None:
-        names = tuple(query.selected)
+        names = tuple(query.selected or ())
         queryset = queryset.all()
-        queryset._iterable_class = ValuesListIterable  # type: ignore[attr-defined]  # noqa: SLF001
+        queryset._iterable_class = ValuesListIterable  # noqa: SLF001
         return queryset, lambda rows: RowSet(None, names, columns(names, rows))
     # A combination may be ordered by any column of its parts, so they must all be there.
     if view.plain and not query.combinator:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Exists, ForeignObjectRel, OuterRef, Prefetch, Q, QuerySet
+from django.core.exceptions import FieldError
+from django.db.models import Exists, Field, ForeignObjectRel, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.query import ModelIterable
 
@@ -23,7 +24,7 @@ from ..exceptions import QueryRefused
 from ..plans import Defer, Fetch, Of, Only, Plan, SelectRelated
 from .references import NO_KEY, key_of
 from .rows import check_rows
-from .views import Along, View, mask_of
+from .views import Along, Mask, View, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,9 @@ def _column(exposed: ExposedModel, name: str) -> tuple[str, bool]:
 # The rows of one instance's relation
 
 
-def rows_of(scope: Scope, exposed: ExposedModel, queryset: QuerySet[Any], step: Of) -> Any:
+def rows_of(
+    scope: Scope, exposed: ExposedModel, queryset: QuerySet[Any], step: Of
+) -> QuerySet[Any]:
     """Return the rows of ``queryset`` that the relation leads to."""
     owner = scope.exposed(step.model)
     link = owner.links.get(step.relation)
@@ -102,7 +105,8 @@ def rows_of(scope: Scope, exposed: ExposedModel, queryset: QuerySet[Any], step: 
     else:
         condition = Q((f"{path}__pk", key))
     # As Django's own managers do: a filter on the same relation means the same related row.
-    return queryset._next_is_sticky().filter(condition)  # type: ignore[attr-defined]  # noqa: SLF001
+    found: QuerySet[Any] = queryset._next_is_sticky().filter(condition)  # type: ignore[attr-defined]  # noqa: SLF001
+    return found
 
 
 # select_related
@@ -123,7 +127,7 @@ def select(
     scope: Scope, view: View, queryset: QuerySet[Any], paths: tuple[str, ...], choice: Choice
 ) -> QuerySet[Any]:
     """Add the relations at the end of ``paths`` to the view; return a queryset that marks them."""
-    mask = queryset.query.get_select_mask()
+    mask: Mask = queryset.query.get_select_mask()
     markers: dict[str, Exists] = {}
     for path in paths:
         current, below = view, mask
@@ -131,6 +135,7 @@ def select(
         for name in path.split(LOOKUP_SEP):
             prefix = f"{prefix}{LOOKUP_SEP}{name}" if prefix else name
             target, link = _follow(current.exposed, name)
+            _check_loaded(below, link)
             below = mask_of(below, link)
             along = current.along.get(name)
             if along is None:
@@ -149,6 +154,15 @@ def select(
                     markers[along.marker] = Exists(seen)
             current = along.view
     return queryset.annotate(**markers) if markers else queryset
+
+
+def _check_loaded(mask: Mask, link: Any) -> None:
+    """Raise what Django would, which sees a mask of its own where instances must be complete."""
+    if mask and isinstance(link, Field) and link not in mask:
+        raise FieldError(
+            f"Field {link.model._meta.object_name}.{link.name} cannot be both deferred and "
+            f"traversed using select_related at the same time."
+        )
 
 
 def _follow(exposed: ExposedModel, name: str) -> tuple[ExposedModel, Any]:
@@ -216,7 +230,7 @@ def bounded(exposed: ExposedModel, queryset: QuerySet[Any]) -> QuerySet[Any]:
                 check_rows(exposed, count)
                 yield instance
 
-    if queryset._iterable_class is ModelIterable:  # type: ignore[attr-defined]  # noqa: SLF001
+    if queryset._iterable_class is ModelIterable:  # noqa: SLF001
         queryset = queryset.all()
-        queryset._iterable_class = Bounded  # type: ignore[attr-defined]  # noqa: SLF001
+        queryset._iterable_class = Bounded  # noqa: SLF001
     return queryset

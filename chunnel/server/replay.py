@@ -11,7 +11,7 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -141,8 +141,8 @@ class _Steps:
         if self._shown and (row is None or _shows_all(row)):
             self._names = [name for name in declared if self._choice.shows(name)]
         wanted = {*self._names, *(declared.keys() & set(_first_parts(self._plan.steps)))}
-        return queryset.annotate(
-            **{name: each for name, each in declared.items() if name in wanted}
+        return _annotated(
+            queryset, {name: each for name, each in declared.items() if name in wanted}
         )
 
     # Steps
@@ -168,9 +168,10 @@ class _Steps:
                 return queryset[start:stop]
             case Annotate(expressions):
                 self._names.extend(name for name, _ in expressions)
-                return queryset.annotate(**self._lift.named(expressions))
+                return _annotated(queryset, self._lift.named(expressions))
             case Alias(expressions):
-                return queryset.alias(**self._lift.named(expressions))
+                aliased: QuerySet[Any] = queryset.alias(**self._lift.named(expressions))
+                return aliased
             case Nothing():
                 return queryset.none()
         return self._apply_to_rows(queryset, step)
@@ -183,12 +184,13 @@ class _Steps:
             case ValuesList(names, expressions, flat, named):
                 fields = self._fields(queryset, names, expressions)
                 added = self._lift.named(expressions)
-                queryset = queryset.annotate(**added) if added else queryset
+                queryset = _annotated(queryset, added)
                 return queryset.values_list(*fields, *added, flat=flat, named=named)
             case Dates(field, kind, order):
-                return queryset.dates(field, kind, order)
+                return queryset.dates(field, kind, order)  # type: ignore[arg-type]
             case Datetimes(field, kind, order, name):
-                return queryset.datetimes(field, kind, order, zone(name))
+                moments: QuerySet[Any] = queryset.datetimes(field, kind, order, zone(name))  # type: ignore[arg-type]
+                return moments
             case Only(names):
                 return queryset.only(*relations.loaded(self._exposed, names))
             case Defer(names):
@@ -211,9 +213,7 @@ class _Steps:
                     return queryset & other
                 return queryset | other if connector == "or" else queryset ^ other
             case Of():
-                return relations.rows_of(  # type: ignore[no-any-return]
-                    self._scope, self._exposed, queryset, step
-                )
+                return relations.rows_of(self._scope, self._exposed, queryset, step)
         raise QueryRefused(f"{type(step).__name__} is no step of a plan.")
 
     def _fields(
@@ -261,6 +261,13 @@ class _Steps:
                 f"{self._plan.model}: name the columns, with values() or values_list(), of both "
                 f"sides of a combination with {plan.model}."
             )
+
+
+def _annotated(queryset: QuerySet[Any], expressions: Mapping[str, Any]) -> QuerySet[Any]:
+    if not expressions:
+        return queryset
+    found: QuerySet[Any] = queryset.annotate(**expressions)
+    return found
 
 
 def _index(plan: Plan, part: Plan) -> int:

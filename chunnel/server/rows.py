@@ -56,7 +56,7 @@ def _picked(rows: RowSet, positions: Sequence[int]) -> RowSet:
     return rows._replace(
         columns=tuple([column[each] for each in positions] for column in rows.columns),
         related=tuple(
-            _placed(each, [each.places[position] for position in positions])  # type: ignore[misc]
+            _placed(each, [each.places[position] for position in positions])
             for each in rows.related
         ),
     )

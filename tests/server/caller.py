@@ -159,6 +159,16 @@ class Caller:
     def query(self, plan: Plan, op: str = "rows") -> Any:
         return self(f"{plan.model}.objects", plan.to_wire(), op)
 
+    def refine(self, name: str, plan: Plan, op: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a function and evaluate the queryset that it returns."""
+        body = self.serializer.dumps([list(args), kwargs, [plan.to_wire(), op]]).body
+        return self(name, _body=body)
+
+    def iterate(self, plan: Plan, size: int = 100, **more: Any) -> list[Any]:
+        """Return the chunks of a plan's rows."""
+        found: list[Any] = self(f"{plan.model}.objects.iterator", plan.to_wire(), size, **more)
+        return found
+
     def method(self, model: str, pk: Any, name: str, /, *args: Any, **kwargs: Any) -> Any:
         return self(f"{model}.{name}", InstanceRef(model, pk), *args, **kwargs)
 

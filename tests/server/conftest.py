@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.apps.bank.models import Account, Branch
+from tests.apps.library.seed import fill
 
 from .caller import Caller, lent, served
 
@@ -48,3 +49,10 @@ def make_accounts(balances: list[int]) -> list[Account]:
 def accounts(request: pytest.FixtureRequest) -> list[Account]:
     request.getfixturevalue("call" if "call" in request.fixturenames else "away")
     return make_accounts([50, -20, 300, 120, 0])
+
+
+@pytest.fixture
+def library(request: pytest.FixtureRequest) -> None:
+    """The rows of the library's tables."""
+    request.getfixturevalue("call" if "call" in request.fixturenames else "away")
+    fill("default")

@@ -14,8 +14,8 @@ from django.test.utils import isolate_apps
 from chunnel import remote
 from chunnel.registry import Registry, registry
 from chunnel.server.failures import Refusal
-from chunnel.server.lowering import Lowering, columns, slices
-from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
+from chunnel.server.lowering import Lowering
+from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRow
 from tests.apps.bank.models import Account, Branch
 
 from .conftest import make_accounts
@@ -125,17 +125,3 @@ class TestQuerysets:
 def test_an_empty_registry_knows_no_models() -> None:
     with pytest.raises(TypeError, match="is not exposed"):
         Lowering(Registry())(Branch())
-
-
-class TestColumns:
-    def test_rows_become_columns(self) -> None:
-        assert columns("a.B", ("x", "y"), [(1, 2), (3, 4)]).columns == ((1, 3), (2, 4))
-
-    def test_no_rows(self) -> None:
-        assert columns(None, ("x", "y"), []) == RowSet(None, ("x", "y"), ([], []))
-
-    def test_slices(self) -> None:
-        whole = columns("a.B", ("x",), [(number,) for number in range(5)], ("f",))
-        found = list(slices(whole, 2))
-        assert [each.columns for each in found] == [((0, 1),), ((2, 3),), ((4,),)]
-        assert {(each.model, each.methods) for each in found} == {("a.B", ("f",))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +24,10 @@ from chunnel.plans import (
     ValuesList,
 )
 from chunnel.protocol.messages import FailureCode
-from chunnel.server import rows as orm
-from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRef, InstanceRow, RowSet
+from chunnel.server import rows as server_rows
+from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
 from tests.apps.bank.models import Account, Branch
-from tests.apps.bank.rpc import AccountRPC, BranchRPC
+from tests.apps.bank.rpc import BranchRPC
 
 from .caller import Caller, Failed
 
@@ -185,8 +184,10 @@ class TestManyRows:
     def test_more_rows_than_a_batch_come_in_several(
         self, call: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(orm.Batches, "__new__", _batches_of_two(orm.Batches.__new__))
-        monkeypatch.setattr(orm, "BATCH", 2)
+        monkeypatch.setattr(
+            server_rows.Batches, "__new__", _batches_of_two(server_rows.Batches.__new__)
+        )
+        monkeypatch.setattr(server_rows, "BATCH", 2)
         batches = call.query(ACCOUNTS)
         assert [uids(batch) for batch in batches] == [[1, 2], [3, 4], [5]]
 
@@ -202,7 +203,7 @@ class TestManyRows:
                 assert "4 rows" in raised.value.message
                 assert uids(call.query(plan.then(Slice(0, 4)))) == [1, 2, 3, 4]
             with pytest.raises(Failed, match="4 rows"):
-                call("bank.rich", Decimal(-100))
+                call.refine("bank.rich", ACCOUNTS, "rows", Decimal(-100))
         finally:
             exposed.max_rows = before
 
@@ -268,7 +269,7 @@ class TestGate:
             OrderBy(("secret",)),
             OrderBy(("?",)),
             Values(("secret",)),
-            ValuesList(("branch__city",)),
+            ValuesList(("branch__accounts",)),
         ],
     )
     def test_what_is_not_declared_is_refused_at_every_door(
@@ -326,116 +327,3 @@ class TestManagerMethods:
             call("bank.Account.objects.total", ACCOUNTS.to_wire(), 5)
         assert raised.value.code == FailureCode.WRONG_ARGUMENTS
         assert raised.value.message == str(expected.value)
-
-
-@pytest.mark.usefixtures("accounts")
-class TestInstanceMethods:
-    def test_result_and_what_changed(self, call: Caller) -> None:
-        pk = Account.objects.get(uid=1).pk
-        result, changed = call.method("bank.Account", pk, "deposit", Decimal(5), note="hidden")
-        assert result == Decimal(55)
-        assert changed == {"balance": Decimal(55)}  # the secret changed as well, and is not told
-        assert Account.objects.get(uid=1).balance == 55
-        assert Account.objects.get(uid=1).secret == "hidden"
-
-    def test_nothing_changed(self, call: Caller) -> None:
-        pk = Account.objects.get(uid=1).pk
-        assert call.method("bank.Account", pk, "describe") == ["Citizen 1 has 50.00", None]
-
-    def test_what_the_database_computes_is_read_back(
-        self, call: Caller, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        from django.db.models import F
-
-        def describe(self: Account) -> None:
-            self.balance = F("balance") * 2  # type: ignore[assignment]
-            self.save()
-
-        monkeypatch.setattr(Account, "describe", describe)
-        pk = Account.objects.get(uid=1).pk
-        assert call.method("bank.Account", pk, "describe") == [None, {"balance": Decimal(100)}]
-
-    def test_an_exception(self, call: Caller) -> None:
-        pk = Account.objects.get(uid=1).pk
-        with pytest.raises(Failed) as raised:
-            call.method("bank.Account", pk, "withdraw", Decimal(500))
-        assert raised.value.details["names"][0] == "bank.InsufficientFunds"
-        assert raised.value.details["args"] == ["The balance does not cover it.", Decimal(500)]
-
-    def test_wrong_arguments_in_the_words_of_a_local_call(self, call: Caller) -> None:
-        account = Account.objects.get(uid=1)
-        for args, kwargs in (((), {}), ((1, 2), {}), ((1,), {"memo": 1}), ((1,), {"self": 1})):
-            with pytest.raises(TypeError) as expected:
-                account.deposit(*args, **kwargs)
-            with pytest.raises(Failed) as raised:
-                call.method("bank.Account", account.pk, "deposit", *args, **kwargs)
-            assert raised.value.message == str(expected.value)
-
-    def test_a_stream(self, call: Caller) -> None:
-        pk = Account.objects.get(uid=1).pk
-        assert call.method("bank.Account", pk, "history", 2) == [Decimal(50), Decimal(49)]
-
-    def test_an_undeclared_method(self, call: Caller) -> None:
-        pk = Account.objects.get(uid=1).pk
-        for name in ("wipe", "save", "delete", "__init__", "objects.delete"):
-            with pytest.raises(Failed) as raised:
-                call.method("bank.Account", pk, name)
-            assert raised.value.code == FailureCode.NOT_EXPOSED
-
-    @pytest.mark.parametrize("subject", [None, 5, InstanceRef("bank.Branch", 1), "x"])
-    def test_called_on_something_else(self, call: Caller, subject: Any) -> None:
-        with pytest.raises(Failed) as raised:
-            call("bank.Account.deposit", subject, 5)
-        assert raised.value.code == FailureCode.MALFORMED
-
-    def test_a_hidden_instance_does_not_exist(self, call: Caller) -> None:
-        Account.objects.filter(uid=3).update(owner="nobody")
-        pk = Account.objects.get(uid=3).pk
-        with pytest.raises(Failed) as raised:
-            call.method("bank.Account", pk, "deposit", Decimal(5))
-        assert raised.value.details["names"] == ["bank.Account.DoesNotExist"]
-        assert Account.objects.get(uid=3).balance == 300
-
-
-@pytest.mark.usefixtures("accounts")
-class TestReferences:
-    def test_instances_as_arguments(self, call: Caller) -> None:
-        source, target = Account.objects.get(uid=3), Account.objects.get(uid=1)
-        refs = [InstanceRef("bank.Account", each.pk) for each in (source, target)]
-        with CaptureQueriesContext(connection) as queries:
-            assert call("bank.transfer", *refs, Decimal(100)) == Decimal(200)
-        loads = [each["sql"] for each in queries if "IN (" in each["sql"]]
-        assert len(loads) == 1
-        assert Account.objects.get(uid=1).balance == 150
-
-    def test_inside_containers(self, call: Caller) -> None:
-        ref = InstanceRef("bank.Branch", Branch.objects.get(city="Bern").pk)
-        row = call("bank.echo", {"a": [ref, (ref, 1)]})
-        assert isinstance(row["a"][0], InstanceRow)
-        assert row["a"][0] == row["a"][1][0]
-
-    def test_in_a_condition(self, call: Caller) -> None:
-        branch = Branch.objects.get(city="Bern")
-        ref = InstanceRef("bank.Branch", branch.pk)
-        expected = local(Account.objects.filter(branch=branch))
-        assert uids(call.query(ACCOUNTS.then(Filter(Leaf("branch", ref))))) == expected
-        assert uids(call.query(ACCOUNTS.then(Filter(Leaf("branch__in", [ref]))))) == expected
-        assert uids(call.query(ACCOUNTS.then(Filter(Leaf("branch_id", branch.pk))))) == expected
-
-    @pytest.mark.parametrize("pk", [999, None, "x", [1], {"a": 1}, datetime.date(2026, 1, 1)])
-    def test_a_missing_one(self, call: Caller, pk: Any) -> None:
-        with pytest.raises(Failed) as raised:
-            call("bank.echo", InstanceRef("bank.Branch", pk))
-        assert raised.value.details["names"] == ["bank.Branch.DoesNotExist"]
-
-    def test_of_an_unknown_model(self, call: Caller) -> None:
-        with pytest.raises(Failed) as raised:
-            call("bank.echo", InstanceRef("auth.User", 1))
-        assert raised.value.code == FailureCode.NOT_EXPOSED
-
-    def test_scoped(self, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(
-            AccountRPC, "get_queryset", lambda self, context: Account.objects.none()
-        )
-        with pytest.raises(Failed, match="does not exist"):
-            call("bank.echo", InstanceRef("bank.Account", Account.objects.get(uid=1).pk))

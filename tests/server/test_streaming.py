@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chunnel.plans import Plan
 from chunnel.protocol.messages import Chunk, Credit, End, FailureCode, Result
 from chunnel.registry import Registry, expose
 from chunnel.server import outflow, streaming
@@ -247,7 +248,7 @@ def test_rows_in_a_thread(away: Caller) -> None:
     """The pool's threads have connections of their own, and see what was committed."""
     make_accounts([10, 20])
     assert away("bank.balance", 1) == Account.objects.get(uid=1).balance
-    assert away("bank.rich", 5).columns[1] == [1, 2]
+    assert away.refine("bank.rich", Plan("bank.Account"), "rows", 5).columns[1] == [1, 2]
 
 
 def test_cancelled_before_it_began(away: Caller) -> None:
