@@ -219,8 +219,8 @@ def _combine(scope: Scope, step: Combine, depth: int) -> None:
     scope.bill.check_names(len(step.plans))
     if scope.unnamed:  # Django would look in the other queries for the names it made up
         raise QueryRefused(
-            f"{scope.bill.model}: {step.kind}() takes no query with expressions or dates that have "
-            f"no names of their own; name them with annotate()."
+            f"{scope.bill.model}: {step.kind}() takes no query whose expressions or dates have no "
+            f"names of their own; name them with annotate()."
         )
     for plan in step.plans:
         if isinstance(plan, Plan) and plan.model != scope.table.model and not _fixed(scope, plan):
