@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.utils.safestring import SafeString
@@ -22,7 +23,12 @@ class FunctionEntry(NamedTuple):
 
 
 class FieldEntry(NamedTuple):
+    """A readable field. ``tag`` says what it is where it is no column; ``leads`` joins its type to
+    the model it leads to."""
+
     schema: FieldSchema
+    tag: str
+    leads: str
     lookups: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -31,6 +37,7 @@ class ModelEntry(NamedTuple):
     anchor: str
     name: str
     doc: SafeString
+    options: tuple[str, ...]  # what callers may do besides reading
     fields: tuple[FieldEntry, ...]
     other_filters: tuple[tuple[str, tuple[str, ...]], ...]  # of relations and hidden fields
     methods: tuple[FunctionEntry, ...]
@@ -106,7 +113,7 @@ def _texts(model: ModelSchema) -> list[str]:
     return [
         model.name,
         model.doc,
-        *(field.name for field in model.fields),
+        *(text for field in model.fields for text in (field.name, field.relation or "")),
         *(text for method in methods for text in (method.name, method.doc)),
     ]
 
@@ -142,11 +149,12 @@ def _model(path: str, label: str, model: ModelSchema) -> ModelEntry:
         anchor=anchor,
         name=model.name,
         doc=render(model.doc),
+        options=_doors(model),
         fields=_fields(model),
         other_filters=tuple(
             (path, lookups)
             for path, lookups in model.filter_fields
-            if path not in {field.name for field in model.fields}
+            if path not in {field.query_name or field.name for field in model.fields}
         ),
         methods=tuple(
             _function(
@@ -162,22 +170,58 @@ def _model(path: str, label: str, model: ModelSchema) -> ModelEntry:
             )
             for method in model.manager_methods
         ),
-        snippet=f"{model.name} = {path}.{model.name}\n{model.name}.objects.get({model.pk}=…)",
+        snippet="\n".join(_lines(path, model)),
     )
+
+
+def _doors(model: ModelSchema) -> tuple[str, ...]:
+    doors = (
+        ("can be created", model.can_create),
+        ("can be changed", any(field.writable for field in model.fields)),
+        ("can be deleted", model.can_delete),
+    )
+    return tuple(door for door, is_open in doors if is_open)
+
+
+def _lines(path: str, model: ModelSchema) -> Iterator[str]:
+    yield f"{model.name} = {path}.{model.name}"
+    yield f"{model.name}.objects.get({model.pk}=…)"
+    if model.can_create:
+        needed = (
+            f"{field.name}=…"
+            for field in model.fields
+            if field.writable and not (field.blank or field.null or field.has_default)
+        )
+        yield f"{model.name}.objects.create({', '.join(needed)})"
+
+
+_TAGS = {
+    "column": ("", ""),
+    "forward": ("", "to"),
+    "reverse": ("relation", "one"),
+    "many": ("relation", "many"),
+    "property": ("property", ""),
+    "annotation": ("annotation", ""),
+}
 
 
 def _fields(model: ModelSchema) -> tuple[FieldEntry, ...]:
     filters = dict(model.filter_fields)
     entries = []
     for field in model.fields:
+        # An older peer's foreign key is a column that leads somewhere.
+        kind = "forward" if field.kind == "column" and field.relation else field.kind
+        tag, leads = _TAGS.get(kind, (kind, ""))
+        path = field.query_name or field.name
         notes = (
             ("primary key", field.name == model.pk),
-            ("may be null", field.null),
-            ("orders", field.name in model.ordering_fields),
+            ("may be null", field.null and kind in {"column", "forward"}),
+            (f"filtered as {path}", path != field.name and path in filters),
+            ("orders", path in model.ordering_fields),
             ("writable", field.writable),
         )
         applying = tuple(note for note, applies in notes if applies)
-        entries.append(FieldEntry(field, tuple(filters.get(field.name, ())), applying))
+        entries.append(FieldEntry(field, tag, leads, tuple(filters.get(path, ())), applying))
     return tuple(entries)
 
 

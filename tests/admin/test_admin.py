@@ -58,6 +58,21 @@ def test_it_lists_what_is_exposed(admin_client: Client) -> None:
     assert "bank.shown_on_the_page(uid)" in text
 
 
+def test_it_shows_what_a_model_has_and_allows(admin_client: Client) -> None:
+    """Relations with a link, what is computed, and what callers may do with rows."""
+    text = " ".join(admin_client.get(PAGE, {"q": "library author"}).content.decode().split())
+    assert (
+        '<code>books</code> <span class="rpc-tag">relation</span></th> '
+        '<td> many <a href="#library.Book">library.Book</a></td>'
+    ) in text
+    assert '<code>shouted</code> <span class="rpc-tag">property</span></th> <td>str</td>' in text
+    assert '<td>ForeignKey to <a href="#library.Author">library.Author</a></td>' in text
+    assert '<span class="rpc-tag">can be deleted</span>' in text
+    assert "<td>The name in capitals.</td>" in text
+    computed = admin_client.get(PAGE, {"q": "library publisher"}).content.decode()
+    assert '<code>size</code> <span class="rpc-tag">annotation</span>' in computed
+
+
 def test_the_server_searches(admin_client: Client) -> None:
     """The box works without a script."""
     found = admin_client.get(PAGE, {"q": "shown_on"}).content.decode()

@@ -91,6 +91,65 @@ def test_a_field_shows_its_filters_and_notes(schema: Schema) -> None:
     assert model.other_filters == (("branch__city", ("exact", "in")),)
 
 
+def test_a_model_shows_what_leads_on_and_what_is_computed() -> None:
+    """Each with a tag; a relation is filtered by as queries name it."""
+    fields = (
+        FieldSchema("id", "BigAutoField", "ID", blank=True),
+        FieldSchema("name", "CharField", "name", writable=True),
+        FieldSchema("memo", "TextField", "memo", writable=True, blank=True),
+        FieldSchema("branch", "ForeignKey", "branch", relation="money.Branch", kind="forward"),
+        FieldSchema("older", "ForeignKey", "older", relation="money.Branch"),
+        FieldSchema("card", "OneToOneRel", "card", True, relation="money.Card", kind="reverse"),
+        FieldSchema(
+            "entry_set",
+            "ManyToOneRel",
+            "entries",
+            relation="money.Entry",
+            kind="many",
+            query_name="entry",
+        ),
+        FieldSchema("shout", "str", "shout", True, kind="property"),
+        FieldSchema("total", "DecimalField", "total", True, kind="annotation"),
+    )
+    account = ModelSchema(
+        "Account",
+        "",
+        "account",
+        "accounts",
+        "id",
+        fields,
+        (("entry", ("exact",)), ("total", ("gt",))),
+        ("total",),
+        (),
+        can_create=True,
+    )
+    page = build_page(Schema("economy", (AppSchema("money", (), (account,), ()),), "f"))
+    (model,) = page.apps[0].models
+    shown = {each.schema.name: each for each in model.fields}
+    assert {name: (each.tag, each.leads) for name, each in shown.items()} == {
+        "id": ("", ""),
+        "name": ("", ""),
+        "memo": ("", ""),
+        "branch": ("", "to"),
+        "older": ("", "to"),
+        "card": ("relation", "one"),
+        "entry_set": ("relation", "many"),
+        "shout": ("property", ""),
+        "total": ("annotation", ""),
+    }
+    assert shown["entry_set"].lookups == ("exact",)
+    assert shown["entry_set"].notes == ("filtered as entry",)
+    assert shown["card"].notes == shown["shout"].notes == ()
+    assert shown["total"].notes == ("orders",)
+    assert model.other_filters == ()
+    assert model.options == ("can be created", "can be changed")
+    assert model.snippet.splitlines() == [
+        "Account = economy.money.Account",
+        "Account.objects.get(id=…)",
+        "Account.objects.create(name=…)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "anchors"),
     [

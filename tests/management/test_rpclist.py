@@ -24,6 +24,28 @@ def test_with_an_alias_it_lists_the_remote(capsys: pytest.CaptureFixture[str]) -
     assert any(line.startswith("economy.bank.InsufficientFunds: ") for line in lines)
 
 
+def test_a_model_shows_what_it_has_beside_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each kind, and none for what it does not have."""
+    call_command("rpclist")
+    lines = capsys.readouterr().out.splitlines()
+    (author,) = [n for n, line in enumerate(lines) if line.startswith("library.Author(")]
+    assert lines[author].startswith(
+        "library.Author(id, name, alias, born, rating, active, joined, mentor)"
+    )
+    assert lines[author + 1 : author + 5] == [
+        (
+            "    relations: mentor → library.Author, pupils → many library.Author, profile → "
+            "library.Profile, books → many library.Book, authorships → many library.Authorship"
+        ),
+        "    properties: shouted",
+        "    writable: name, alias, born, rating, active, joined, mentor",
+        "    allows: create, delete",
+    ]
+    assert "    annotations: size" in lines
+    branch = next(n for n, line in enumerate(lines) if line.startswith("bank.Branch("))
+    assert not lines[branch + 1].startswith("    ")
+
+
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize(("alias", "text"), [("nowhere", "economy"), ("economy", "127.0.0.1:1")])
 def test_what_cannot_be_had_is_a_sentence(alias: str, text: str) -> None:

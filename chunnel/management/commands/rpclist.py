@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,7 +13,7 @@ from ...exceptions import CallError, UnknownRemote
 from ...schema.signatures import signature_text
 
 if TYPE_CHECKING:
-    from ...schema import AppSchema, Schema
+    from ...schema import AppSchema, FieldSchema, ModelSchema, Schema
 
 
 class Command(BaseCommand):
@@ -56,14 +56,40 @@ def describe_app(app: AppSchema, prefix: str) -> Iterator[str]:
     for function in app.functions:
         yield _line(f"{prefix}{app.label}.{signature_text(function)}", function.doc)
     for model in app.models:
-        fields = ", ".join(field.name for field in model.fields)
-        yield _line(f"{prefix}{app.label}.{model.name}({fields})", model.doc)
+        columns = _names(field for field in model.fields if field.kind in {"column", "forward"})
+        yield _line(f"{prefix}{app.label}.{model.name}({columns})", model.doc)
+        yield from _more(model)
         for method in model.methods:
             yield _line(f"    .{signature_text(method)}", method.doc)
         for method in model.manager_methods:
             yield _line(f"    .objects.{signature_text(method)}", method.doc)
     for exception in app.exceptions:
         yield _line(f"{prefix}{app.label}.{exception.name}: {exception.base}", exception.doc)
+
+
+def _more(model: ModelSchema) -> Iterator[str]:
+    """Yield what a model has and allows beside its columns, a line for each kind."""
+    relations = [field for field in model.fields if field.relation is not None]
+    if relations:
+        shown = (
+            f"{field.name} → {'many ' if field.kind == 'many' else ''}{field.relation}"
+            for field in relations
+        )
+        yield f"    relations: {', '.join(shown)}"
+    for title, kind in (("properties", "property"), ("annotations", "annotation")):
+        computed = _names(field for field in model.fields if field.kind == kind)
+        if computed:
+            yield f"    {title}: {computed}"
+    writable = _names(field for field in model.fields if field.writable)
+    if writable:
+        yield f"    writable: {writable}"
+    allowed = [what for what in ("create", "delete") if getattr(model, f"can_{what}")]
+    if allowed:
+        yield f"    allows: {', '.join(allowed)}"
+
+
+def _names(fields: Iterable[FieldSchema]) -> str:
+    return ", ".join(field.name for field in fields)
 
 
 def _line(head: str, doc: str) -> str:
