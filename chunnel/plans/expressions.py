@@ -271,7 +271,7 @@ def ordering_from_wire(wire: Any, depth: int = 0) -> Ordering:
     if not isinstance(wire, list | tuple) or len(wire) != 3:
         raise MalformedPlan("an ordering is not a list of three")
     expression, descending, nulls = wire
-    if not isinstance(descending, bool) or nulls not in {None, "first", "last"}:
+    if not isinstance(descending, bool) or nulls not in (None, "first", "last"):
         raise MalformedPlan("an ordering without a direction")
     return Ordering(expression_from_wire(expression, depth), descending, nulls)
 
