@@ -131,7 +131,7 @@ class Writing(Evaluation):
         self._check_not_sliced("update")
         plan = self._written_plan("update")
         lifter = self._lifter()
-        changes = lifter.changes(values)
+        changes = lifter.changes(self._by_field(values))
         rules = self._rules()
         if rules is not None:
             rules.check_changes(
@@ -177,7 +177,7 @@ class Writing(Evaluation):
             raise FieldDoesNotExist(f"{self.model.__name__} has no field named 'pk'")
         if model is not None and model.pk in names:
             raise ValueError("bulk_update() cannot be used with primary key fields.")
-        self._check_writable(names)
+        written = list(self._by_field(dict.fromkeys(names)))
         if not made:
             return Known(0)
         lifter = self._lifter()
@@ -188,7 +188,7 @@ class Writing(Evaluation):
                 raise NotSupportedError("bulk_update() of a remote queryset takes values only.")
             rows.append([each.pk, *(plain(value, lifter) for value in values)])
         plan = self._written_plan("bulk_update")
-        return self._writing("bulk_update", plan.to_wire(), names, rows, finish=_itself)
+        return self._writing("bulk_update", plan.to_wire(), written, rows, finish=_itself)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete all rows; return how many rows went, in all and by model."""
@@ -294,7 +294,7 @@ class Writing(Evaluation):
 
     def _given(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values of fields as they travel; raise for fields that cannot be written."""
-        self._check_writable(values)
+        values = self._by_field(values)
         lifter = self._lifter()
         for name, value in values.items():
             if hasattr(value, "resolve_expression"):
@@ -303,25 +303,29 @@ class Writing(Evaluation):
                 )
         return {name: plain(value, lifter) for name, value in values.items()}
 
-    def _check_writable(self, names: Iterable[str]) -> None:
+    def _by_field(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values by the names of their fields; raise for fields that cannot be written.
+
+        A key is also the name of the field that it is, and a foreign key may end in ``_id``.
+        """
         model = self._held
         if model is None:
-            return
-        writable = {
-            name
-            for field in model.fields
-            if field.writable
-            for name in (field.name, field.attname or field.name)
-        }
-        if "pk" in names and model.pk in writable:
-            writable.add("pk")
-        for name in names:
-            if name not in writable:
-                legal = ", ".join(sorted(field.name for field in model.fields if field.writable))
+            return dict(values)
+        writable = {field.name: field for field in model.fields if field.writable}
+        names = {field.attname: name for name, field in writable.items() if field.attname}
+        if model.pk in writable:
+            names["pk"] = model.pk
+        found = {}
+        for given, value in values.items():
+            name = given if given in writable else names.get(given)
+            if name is None:
+                legal = ", ".join(sorted(writable))
                 raise QueryRefused(
-                    f"{self._label} does not allow to write {name!r}; "
+                    f"{self._label} does not let {given!r} be written; "
                     + (f"legal are: {legal}." if legal else "nothing is declared.")
                 )
+            found[name] = value
+        return found
 
     def _check_can(self, what: str) -> None:
         model = self._held
