@@ -66,6 +66,10 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "chunnel.E042": "``MIDDLEWARE`` of the client names something that cannot be imported.",
     "chunnel.E050": "An address that other machines can reach is served without authentication.",
     "chunnel.W051": "Tracebacks are sent to callers.",
+    "chunnel.W060": "A relation among ``fields`` leads to a model that is not exposed.",
+    "chunnel.W061": "Rows may be created, but callers may not give a column that each row needs.",
+    "chunnel.W062": "A column may be written that Django overwrites when the row is saved.",
+    "chunnel.W063": "Annotations aggregate over several relations to many, which gives too much.",
 }
 """What each id means, as the reference page says it."""
 
@@ -235,6 +239,25 @@ def check_client(
     return found + _unloadable(
         "chunnel.E042", "CHUNNEL_CLIENT['MIDDLEWARE']", import_string, client.middleware
     )
+
+
+@register(Tags.models)
+def check_declarations(
+    app_configs: Sequence[AppConfig] | None = None,
+    **kwargs: Any,  # noqa: ARG001
+) -> list[CheckMessage]:
+    """Check what the ModelRPCs of these apps declare, or of all."""
+    from .registry import registry
+    from .registry.hints import hints
+
+    labels = None if app_configs is None else {each.label for each in app_configs}
+    return [
+        checks.Warning(hint.problem, hint=hint.advice, obj=entry.target, id=f"chunnel.{hint.code}")
+        for entry in registry
+        if entry.kind == "model" and entry.owner is not None
+        if labels is None or entry.target._meta.app_label in labels
+        for hint in hints(entry.owner)
+    ]
 
 
 @register(Tags.security, deploy=True)

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.core.checks import Tags, run_checks
+from django.db.models import Count, DateTimeField, Model
 from django.test import override_settings
+from django.test.utils import isolate_apps
 
-from chunnel import WireType
+from chunnel import ModelRPC, WireType
 from chunnel.checks import SUMMARIES
+from chunnel.registry import register, registry
 
 SECRET = "hunter2"
 H = {"ENDPOINTS": ["tcp://h"]}
@@ -168,6 +173,49 @@ def test_good_setting(setting: str, value: Any) -> None:
         assert _ids() == []
 
 
+with isolate_apps("tests.apps.bank"):
+
+    class Stamped(Model):
+        at = DateTimeField(auto_now=True)
+
+        class Meta:
+            app_label = "bank"
+
+
+DECLARED: dict[str, tuple[type[Model], dict[str, Any]]] = {
+    "W060": (Group, {"fields": ["name", "user_set"]}),
+    "W061": (Group, {"fields": ["name"], "can_create": True}),
+    "W062": (Stamped, {"fields": ["at"], "writable_fields": ["at"]}),
+    "W063": (
+        User,
+        {
+            "fields": ["roles", "deeds"],
+            "annotations": {"roles": Count("groups"), "deeds": Count("logentry")},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("code", DECLARED)
+def test_a_declaration_that_is_surely_wrong(code: str) -> None:
+    """It shows its id alone, names the class, and has a hint."""
+    model, declared = DECLARED[code]
+    name = f"checked.{model.__name__}"
+    register(model, app_label="checked")(type("CheckedRPC", (ModelRPC,), declared))
+    try:
+        found = [each for each in run_checks() if str(each.id).startswith("chunnel.")]
+        config = apps.get_app_config("bank")
+        others = run_checks(app_configs=[config], tags=[Tags.models])
+    finally:
+        registry.remove(name)
+    assert [each.id for each in found] == [f"chunnel.{code}"]
+    assert found[0].msg.startswith("CheckedRPC.")
+    assert found[0].hint
+    shown = any(str(each.id).startswith("chunnel.") for each in others)
+    assert shown is (model._meta.app_label == "bank")
+    assert _ids() == []
+
+
 def test_deployment_checks_run_only_for_deployment() -> None:
     """On one's own machine a public address is no error."""
     with override_settings(CHUNNEL_SERVER={"BIND": "tcp://0.0.0.0"}):
@@ -176,7 +224,8 @@ def test_deployment_checks_run_only_for_deployment() -> None:
 
 def test_every_id_is_tried() -> None:
     """No id is without a case that shows it."""
-    assert {f"chunnel.{code}" for code, _, _ in BAD} == set(SUMMARIES)
+    tried = {code for code, _, _ in BAD} | DECLARED.keys()
+    assert {f"chunnel.{code}" for code in tried} == set(SUMMARIES)
 
 
 def test_every_id_is_documented() -> None:
