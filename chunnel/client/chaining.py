@@ -29,7 +29,8 @@ from ..plans import (
     Values,
     ValuesList,
 )
-from .expressions import default_alias, zone_name
+from .expressions import default_alias
+from .fieldtypes import zone_name
 from .planned import PlannedQuerySet
 
 DATE_KINDS = ("year", "month", "week", "day")

@@ -14,9 +14,7 @@ The rules:
 
 from __future__ import annotations
 
-import datetime
 import inspect
-import zoneinfo
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +35,6 @@ from ..plans import (
     Case,
     Condition,
     Expression,
-    FieldType,
     Holds,
     Leaf,
     Literal,
@@ -51,6 +48,8 @@ from ..plans import (
 )
 from ..plans.functions import FUNCTIONS
 from . import conditions
+from .fieldtypes import field_type, zone_name
+from .nested import Nested
 
 if TYPE_CHECKING:
     from .planned import PlannedQuerySet
@@ -77,12 +76,6 @@ PLAIN_FUNCTIONS: Final = (
     f.Coalesce, f.Lower, f.Upper, f.Length, f.Now, f.Greatest, f.Least, f.NullIf, f.Abs, f.Round,
     f.Ceil, f.Floor, f.Trim, f.LTrim, f.RTrim, f.Substr, f.Left, f.Right, f.StrIndex,
 )  # fmt: skip
-TYPES: Final = (
-    models.CharField, models.TextField, models.IntegerField, models.BigIntegerField,
-    models.SmallIntegerField, models.FloatField, models.DecimalField, models.BooleanField,
-    models.DateField, models.DateTimeField, models.TimeField, models.DurationField,
-    models.UUIDField,
-)  # fmt: skip
 COMPARISONS: Final = (
     comparisons.Exact, comparisons.IExact, comparisons.GreaterThan, comparisons.GreaterThanOrEqual,
     comparisons.LessThan, comparisons.LessThanOrEqual, comparisons.In, comparisons.IsNull,
@@ -93,43 +86,6 @@ COMPARISONS: Final = (
 _ARITHMETIC = {"+": "+", "-": "-", "*": "*", "/": "/", "%%": "%", "^": "^"}
 _SAMPLES = {"STDDEV_SAMP": True, "STDDEV_POP": False, "VAR_SAMP": True, "VAR_POP": False}
 _BOOKKEEPING = frozenset({"_constructor_args", "extra", "is_summary"})  # on every expression
-_IMMATERIAL = frozenset(
-    {"null", "blank", "verbose_name", "help_text", "choices", "default", "editable"}
-)  # of a field as a type: what forms and models read, and no query
-
-
-class Nested:
-    """What ``Subquery(queryset)`` and ``Exists(queryset)`` hold of a remote queryset.
-
-    Django's two classes take ``queryset.query`` or, of what has none, the thing itself, and then
-    its ``clone()``, which on a remote queryset gives one of these. So there is no ``query``, by
-    which all of Django would take a remote queryset for one of this database; what a query of this
-    database asks of it raises NotSupportedError.
-    """
-
-    subquery = False
-    contains_aggregate = contains_over_clause = contains_column_references = False
-
-    def __init__(self, queryset: PlannedQuerySet):
-        self.queryset = queryset
-
-    def __repr__(self) -> str:
-        return f"<nested queryset of {'.'.join(self.queryset.model._chunnel_path)}>"
-
-    def clone(self) -> Nested:
-        """Return another one; ``Subquery`` and its copies hold one each."""
-        return Nested(self.queryset)
-
-    def exists(self) -> Nested:
-        """Return itself: that ``Exists`` holds it says what is asked."""
-        return self
-
-    def resolve_expression(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Raise NotSupportedError: this is where a query of this database would take it in."""
-        raise NotSupportedError(
-            f"{self!r} is of the remote {self.queryset.model._chunnel_alias!r} and cannot be part "
-            f"of a query of this database; list() fetches its values."
-        )
 
 
 class Lifter:
@@ -407,37 +363,6 @@ _READERS: dict[type[Any], Callable[[Lifter, Any], Expression]] = {
     **dict.fromkeys(PLAIN_FUNCTIONS, Lifter._plain_function),
     **dict.fromkeys(COMPARISONS, Lifter._comparison),
 }
-
-
-def field_type(field: Any) -> FieldType:
-    """Return the type that a field stands for; raise NotSupportedError for one outside TYPES."""
-    if type(field) not in TYPES:
-        raise NotSupportedError(
-            f"The type {type(field).__name__} is not supported by remote querysets; there are "
-            f"{', '.join(each.__name__ for each in TYPES)}."
-        )
-    _, _, _, given = field.deconstruct()
-    for name in ("max_length", "max_digits", "decimal_places", *_IMMATERIAL):
-        given.pop(name, None)
-    if given:
-        raise NotSupportedError(
-            f"The type {type(field).__name__} with {', '.join(sorted(given))} is not supported by "
-            f"remote querysets."
-        )
-    if isinstance(field, models.DecimalField):
-        return FieldType("DecimalField", field.max_digits, field.decimal_places)
-    return FieldType(type(field).__name__)
-
-
-def zone_name(zone: Any) -> str:
-    """Return the name of a time zone, by which the other project finds the same one."""
-    if isinstance(zone, zoneinfo.ZoneInfo) and zone.key:
-        return zone.key
-    if zone is datetime.UTC:
-        return "UTC"
-    raise NotSupportedError(
-        f"The time zone {zone!r} has no name that a remote project would know; zoneinfo's have."
-    )
 
 
 def default_alias(expression: Any, kind: str) -> str:

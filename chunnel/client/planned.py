@@ -39,7 +39,8 @@ from ..plans import (
     Values,
     ValuesList,
 )
-from .expressions import Lifter, Nested
+from .expressions import Lifter
+from .nested import Nested
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
 from .rules import rules_for

@@ -305,13 +305,14 @@ def test_refused_at_once_where_the_schema_is_held(bank: str) -> None:  # noqa: F
         list(late)
     remotes["economy"].schema()
     with assertNumRPCs(0):
-        for refused in (
+        refusals: list[Callable[[], Any]] = [
             lambda: Account.objects.filter(secret="x"),
             lambda: Account.objects.order_by("secret"),
             lambda: Account.objects.values("secret"),
             lambda: Account.objects.annotate(x=F("secret")),
             lambda: Account.objects.only("secret"),
-        ):
+        ]
+        for refused in refusals:
             with pytest.raises(QueryRefused, match="secret"):
                 refused()
         with pytest.raises(ValueError, match="'uid' conflicts with a field on the model"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,7 +95,7 @@ def test_operators() -> None:
 )
 def test_operators_take_the_same_model(other: Any) -> None:
     """On either side of the operator."""
-    for join in (lambda a, b: a & b, lambda a, b: a | b, lambda a, b: a ^ b):
+    for join in (operator.and_, operator.or_, operator.xor):
         with assertNumRPCs(0):
             with pytest.raises(TypeError, match="two different base models"):
                 join(rich, other)
@@ -117,7 +119,12 @@ def test_what_calls_returned() -> None:
     with pytest.raises(NotSupportedError, match=r"that bank\.rich\(\) returned cannot be part"):
         rich.union(lazy)
     came = type(rich).evaluated(Account, [])
-    for refused in (lambda: rich | came, lambda: came | rich, lambda: came.union(rich)):
+    refusals: list[Callable[[], Any]] = [
+        lambda: rich | came,
+        lambda: came | rich,
+        lambda: came.union(rich),
+    ]
+    for refused in refusals:
         with pytest.raises(NotSupportedError, match=r'came evaluated.*effect="read"'):
             refused()
     with pytest.raises(ValueError, match="outside of a call"):

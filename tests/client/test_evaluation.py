@@ -46,8 +46,9 @@ from .books import library  # noqa: F401 - a fixture
 pytestmark = pytest.mark.usefixtures("library")
 
 MODELS = ("Author", "Book", "Category", "Film", "Loan", "Profile", "Publisher", "Tag")
-here = SimpleNamespace(**{name: getattr(local, name).objects for name in MODELS})
-there = SimpleNamespace(**{name: getattr(remote.economy.library, name).objects for name in MODELS})
+here: Any = SimpleNamespace(**{name: getattr(local, name).objects for name in MODELS})
+shelves = remote.economy.library
+there: Any = SimpleNamespace(**{name: getattr(shelves, name).objects for name in MODELS})
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
@@ -154,7 +155,7 @@ READS = [
                                  f.TruncDate("added", tzinfo=BERLIN)),
     lambda m: m.Book.values_list(f.Trunc("added", "year"), f.Extract("added", "hour")),
     lambda m: m.Book.values_list(f.Cast("pages", CharField()), f.Cast("price", IntegerField())),
-    lambda m: m.Book.values_list(f.Greatest("pages", Value(100)), f.NullIf("genre", Value("novel"))),
+    lambda m: m.Book.values_list(f.Greatest("pages", 100), f.NullIf("genre", Value("novel"))),
     lambda m: m.Book.values_list(f.Round("price", precision=1), f.Abs(-F("pages"))),
     lambda m: m.Book.filter(added__lt=f.Now()).count(),
     lambda m: m.Book.values_list(ExpressionWrapper(Q(pages__gt=100), output_field=BooleanField())),
@@ -330,7 +331,7 @@ def test_many_rows_of_a_function() -> None:
 
 def test_forms() -> None:
     """Choices are read off a queryset, and what was chosen is looked up."""
-    one = ModelChoiceField(there.Publisher.all())
+    one: Any = ModelChoiceField(there.Publisher.all())
     assert [label for _, label in one.choices] == [
         "---------", "Aldus", "Blotter", "Caxton", "Dusk", "Empty",
     ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import pickle
 import zoneinfo
 from decimal import Decimal
 from typing import Any
@@ -41,7 +40,7 @@ from django.db.models.lookups import GreaterThan, IsNull
 
 from chunnel import remote
 from chunnel.client.classes import remote_class
-from chunnel.client.expressions import Lifter, Nested, default_alias, field_type, zone_name
+from chunnel.client.expressions import Lifter, default_alias
 from chunnel.plans import (
     Call,
     Condition,
@@ -285,40 +284,8 @@ def test_local_and_foreign_subqueries() -> None:
         lifted(Subquery(Abroad.objects.all()))
 
 
-def test_remote_subqueries_in_local_queries() -> None:
-    """A query of this database refuses them in plain words, without a request."""
-    for made in (Exists(Account.objects.all()), Subquery(Account.objects.all())):
-        with pytest.raises(NotSupportedError, match=r"money\.Account.*'economy'.*list\(\)"):
-            Local.objects.annotate(x=made)
-    with pytest.raises(NotSupportedError, match="of a query of this database"):
-        Local.objects.filter(Exists(Account.objects.all()))
-
-
-def test_the_stand_in() -> None:
-    """It is all that Subquery gets; copies and pickles of it hold the same plan."""
-    queryset = Account.objects.filter(a=1)
-    assert not hasattr(queryset, "query")
-    assert not hasattr(Account.objects, "clone")
-    made = Subquery(queryset)
-    assert isinstance(made.query, Nested)
-    assert lifted(made.copy()) == lifted(pickle.loads(pickle.dumps(made))) == lifted(made)
-    assert "money.Account" in repr(made.query)
-
-
 def test_names_of_aggregates() -> None:
     """Django's, or none."""
     assert default_alias(Sum("a"), "annotations") == "a__sum"
     with pytest.raises(TypeError, match="Complex aggregates require an alias"):
         default_alias(Sum(F("a") + 1), "aggregates")
-
-
-def test_types_and_zones() -> None:
-    """By name; what forms think of a field is no part of a type."""
-    assert field_type(IntegerField(null=True, verbose_name="x")) == FieldType("IntegerField")
-    assert zone_name(BERLIN) == "Europe/Berlin"
-
-    class OwnInteger(IntegerField):
-        pass
-
-    with pytest.raises(NotSupportedError, match=r"type OwnInteger.*CharField, TextField"):
-        field_type(OwnInteger())
