@@ -1,0 +1,91 @@
+"""How cases are written: tables of bodies, each a function of the library's models.
+
+A body is given something whose attributes are the models, ``lib.Book``, local or remote, and says
+one thing about them; what it returns is evaluated. Unless the table says otherwise, both sides must
+give the same value or raise the same error, the remote one with one request and no more statements.
+
+``requests(n, body)`` takes ``n`` requests, ``told(kind, words, body)`` is refused by the remote side
+alone, on purpose, in words that say why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from .world import Sides
+
+Body = Callable[[Any], Any]
+
+
+class Case(NamedTuple):
+    """A body, how many requests it makes, and what the remote side says on purpose."""
+
+    body: Body
+    requests: int = 1
+    kind: str | None = None
+    words: str = ""
+
+
+def requests(number: int, body: Body) -> Case:
+    """Expect this number of requests."""
+    return Case(body, number)
+
+
+def told(kind: str, words: str, body: Body, *, requests: int = 0) -> Case:
+    """Expect the remote side to raise this error, with these words in its text."""
+    return Case(body, requests, kind, words)
+
+
+def _parameters(table: Mapping[str, Body | Case], number: int) -> list[Any]:
+    return [
+        pytest.param(each if isinstance(each, Case) else Case(each, number), id=name)
+        for name, each in table.items()
+    ]
+
+
+def reading(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..., None]:
+    """Return the test of a table whose bodies only read, with ``number`` requests each."""
+
+    @pytest.mark.parametrize("case", _parameters(table, number))
+    def test(case: Case, both: Sides) -> None:
+        found = both.remote(case.body)
+        if case.kind is None:
+            local = both.local(case.body)
+            assert found.shown == local.shown
+            assert found.statements <= local.statements
+        else:
+            _check_told(found, case)
+        _check_requests(found, case)
+
+    return test
+
+
+def writing(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..., None]:
+    """Return the test of a table whose bodies change rows; what they made of them must agree."""
+
+    @pytest.mark.parametrize("case", _parameters(table, number))
+    def test(case: Case, both: Sides) -> None:
+        local, found, local_rows, remote_rows = both.changing(case.body)
+        if case.kind is None:
+            assert found.shown == local.shown
+            assert remote_rows == local_rows
+        else:
+            _check_told(found, case)
+        _check_requests(found, case)
+
+    return test
+
+
+def _check_told(found: Any, case: Case) -> None:
+    assert found.error is not None, found.value
+    assert type(found.error).__name__ == case.kind, repr(found.error)
+    assert re.search(case.words, str(found.error)), str(found.error)
+
+
+def _check_requests(found: Any, case: Case) -> None:
+    listed = "\n".join(found.requests)
+    assert len(found.requests) == case.requests, f"{listed}\n{found.error!r}"

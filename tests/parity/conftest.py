@@ -1,0 +1,46 @@
+"""Both sides of each database, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from .databases import POSTGRESQL, SQLITE, database
+from .world import Sides, World, sides, world
+
+
+class Worlds:
+    """The worlds of this session, each made when the first test asks for it."""
+
+    def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory):
+        self._stack = stack
+        self._factory = factory
+        self._made: dict[str, World] = {}
+
+    def __getitem__(self, kind: str) -> World:
+        if kind not in self._made:
+            folder = self._factory.mktemp("parity")
+            url = self._stack.enter_context(database(kind, folder))
+            self._made[kind] = self._stack.enter_context(world(kind, url))
+        return self._made[kind]
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Worlds]:
+    with django_db_blocker.unblock(), ExitStack() as stack:
+        yield Worlds(stack, tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=[SQLITE, POSTGRESQL])
+def chosen(request: pytest.FixtureRequest, worlds: Worlds) -> World:
+    return worlds[request.param]
+
+
+@pytest.fixture
+def both(chosen: World, django_db_blocker: Any) -> Iterator[Sides]:
+    """Both sides: the local models and the remote ones."""
+    with django_db_blocker.unblock(), sides(chosen) as found:
+        yield found

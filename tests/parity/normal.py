@@ -1,0 +1,119 @@
+"""What values are compared as: plain nested lists in which types, order and values all count.
+
+* A value is its type's name and its ``repr``; so ``1`` is not ``True`` and ``Decimal("1.0")`` is
+  not ``Decimal("1.00")``.
+* An instance is its model, key, and the columns, annotations and ``to_attr`` lists that it has. Of
+  the local one only what the library exposes counts; what a remote one has beyond that (declared
+  annotations and properties) has cases of its own.
+* The rows of a queryset without an order may come in any, so they are sorted.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+from django.apps import apps
+from django.db.models import Model, QuerySet
+
+from chunnel.client.models import RemoteInstance
+
+from ..apps.library.models import Book, Publisher
+
+HIDDEN = {Book: {"shelf_price"}}  # columns that are not exposed
+DECLARED = {"size", "shouted"}  # of remote instances alone: annotations and properties
+
+
+class Outcome(NamedTuple):
+    """What came of a body: a value or an error, how many statements, which requests."""
+
+    value: Any
+    error: Exception | None
+    statements: int
+    requests: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Any:
+        """What is compared."""
+        if self.error is None:
+            return self.value
+        return ("raised", type(self.error).__name__, message(self.error))
+
+
+def message(error: Exception) -> Any:
+    """Return the text of an error, or the dict or list that a ValidationError has."""
+    for name in ("message_dict", "messages"):
+        try:
+            return getattr(error, name)
+        except AttributeError:
+            continue
+    return str(error)
+
+
+def ordered(value: Any) -> bool:
+    """Say whether the order of rows means anything."""
+    return not isinstance(value, QuerySet) or bool(value.ordered)
+
+
+def realised(value: Any) -> Any:
+    """Evaluate what is lazy, at the top and within tuples, lists and dicts."""
+    if inspect.isawaitable(value):
+        return realised(async_to_sync(_awaited)(value))
+    if isinstance(value, QuerySet | Iterator):
+        return list(value)
+    if type(value) in {tuple, list}:
+        return type(value)(map(realised, value))
+    if type(value) is dict:
+        return {key: realised(each) for key, each in value.items()}
+    return value
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def normal(value: Any, *, in_order: bool = True) -> Any:
+    """Return what ``value`` is compared as."""
+    if isinstance(value, Model | RemoteInstance):
+        return _instance(value)
+    kind = type(value).__name__
+    if isinstance(value, Mapping):
+        return [kind, *([normal(key), normal(each)] for key, each in value.items())]
+    if hasattr(value, "_fields"):
+        return [kind, *zip(value._fields, map(normal, value), strict=True)]
+    if isinstance(value, list | tuple):
+        rows = list(map(normal, value))
+        return [kind, *(rows if in_order else sorted(rows, key=repr))]
+    if isinstance(value, set | frozenset):
+        return [kind, *sorted(map(normal, value), key=repr)]
+    if isinstance(value, type):
+        return ["class", value.__name__]
+    return (kind, repr(value))
+
+
+def _instance(value: Any) -> Any:
+    model = apps.get_model(value._meta.label)
+    hidden = HIDDEN.get(model, set())
+    if isinstance(value, RemoteInstance) and model is not Book and model is not Publisher:
+        hidden = hidden | DECLARED
+    attributes = {
+        name: normal(each)
+        for name, each in sorted(vars(value).items())
+        if not name.startswith("_") and name not in hidden
+    }
+    return [value._meta.label, normal(value.pk), attributes]
+
+
+def dump(alias: str) -> dict[str, Any]:
+    """Return all rows of the library."""
+    found = {}
+    for model in apps.get_app_config("library").get_models(include_auto_created=True):
+        names = [field.attname for field in model._meta.concrete_fields]
+        if model._meta.auto_created:
+            names.remove("id")  # which of several rows came first is nobody's business
+        found[model._meta.label] = list(
+            model._base_manager.using(alias).order_by(*names).values_list(*names)
+        )
+    return found

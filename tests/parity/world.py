@@ -1,0 +1,166 @@
+"""One database, the library in it, and a server process that exposes it.
+
+``Sides`` runs a test body twice: on the local models, whose queries a router leads to that database,
+and on the remote ones. It compares what came of it, and counts requests and SQL statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.color import no_style
+from django.db import ConnectionHandler, connections, transaction
+from django.test import override_settings
+
+from chunnel import remote, remotes
+from chunnel.test import record_calls
+
+from ..apps.counting.statements import Statements
+from ..apps.library import models, seed
+from ..live import address_of, running
+from .databases import settings_of
+from .normal import Outcome, dump, normal, ordered, realised
+
+ALIAS = "economy"  # of the remote; the settings of the tests have it
+
+
+class Router:
+    """Leads every query of the local models to one database."""
+
+    def __init__(self, alias: str):
+        self.alias = alias
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return self.alias
+
+    db_for_write = db_for_read
+
+
+class World(NamedTuple):
+    """``alias`` is the database's, ``address`` the server's."""
+
+    kind: str
+    alias: str
+    address: str
+
+
+@contextmanager
+def world(kind: str, url: str) -> Iterator[World]:
+    """Make the tables in an empty database, fill them, and serve them from another process."""
+    alias = f"parity_{kind}"
+    connections.settings[alias] = ConnectionHandler(
+        {"default": {}, alias: settings_of(url)}
+    ).settings[alias]
+    try:
+        call_command("migrate", "library", database=alias, verbosity=0)
+        restore(alias)
+        command = ("-W", "error", "-m", "django", "runrpcserver", "127.0.0.1:0", "--noreload")
+        environment = {
+            "CHUNNEL_TEST_DATABASE_URL": url,
+            "DJANGO_SETTINGS_MODULE": "tests.parity.settings",
+        }
+        with running(*command, env=environment) as server:
+            yield World(kind, alias, address_of(server))
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.settings[alias]
+
+
+def restore(alias: str) -> None:
+    """Make the library's tables what they were when they were filled."""
+    connection = connections[alias]
+    every = list(apps.get_app_config("library").get_models(include_auto_created=True))
+    tables = [model._meta.db_table for model in every]
+    with transaction.atomic(using=alias):
+        connection.ops.execute_sql_flush(
+            connection.ops.sql_flush(no_style(), tables, reset_sequences=True)
+        )
+        seed.fill(alias)
+        _reset_sequences(alias)
+
+
+def _reset_sequences(alias: str) -> None:
+    """Let the next keys be what they would be had nothing been made since the filling."""
+    connection = connections[alias]
+    every = list(apps.get_app_config("library").get_models())
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), every):
+            cursor.execute(statement)
+
+
+class Sides:
+    """Both sides of one world, while a test runs."""
+
+    def __init__(self, world: World):
+        self.world = world
+
+    def local(self, body: Callable[[Any], Any]) -> Outcome:
+        """Return what comes of ``body`` with the local models."""
+        statements = Statements()
+        with (
+            override_settings(DATABASE_ROUTERS=[Router(self.world.alias)]),
+            connections[self.world.alias].execute_wrapper(statements),
+        ):
+            return _outcome(body, models, statements.take)
+
+    def remote(self, body: Callable[[Any], Any]) -> Outcome:
+        """Return what comes of ``body`` with the remote models."""
+        counted = remote.economy.counting.statements
+        counted()
+        with record_calls() as calls:
+            made = calls.__len__
+            found = _outcome(body, remote.economy.library, made)
+            shown = list(map(str, calls))
+        return found._replace(requests=tuple(shown), statements=counted())
+
+    def changing(self, body: Callable[[Any], Any]) -> tuple[Outcome, Outcome, Any, Any]:
+        """Run a body that writes on both sides; return what came of it and of the rows."""
+        alias = self.world.alias
+        with transaction.atomic(using=alias):
+            local = self.local(lambda lib: _saved(alias, lambda: body(lib)))
+            local_rows = dump(alias)
+            transaction.set_rollback(True, using=alias)
+        _reset_sequences(alias)
+        before = dump(alias)
+        try:
+            found = self.remote(body)
+            remote_rows = dump(alias)
+        finally:
+            if dump(alias) != before:
+                restore(alias)
+            else:
+                _reset_sequences(alias)
+        return local, found, local_rows, remote_rows
+
+
+def _saved(alias: str, body: Callable[[], Any]) -> Any:
+    """Run ``body`` so that an error within leaves the transaction around it usable."""
+    with transaction.atomic(using=alias):
+        return realised(body())
+
+
+def _outcome(body: Callable[[Any], Any], library: Any, count: Callable[[], int]) -> Outcome:
+    try:
+        found = body(library)
+        in_order = ordered(found)
+        found = realised(found)
+    except Exception as error:
+        return Outcome(None, error, count())
+    number = count()
+    return Outcome(normal(found, in_order=in_order), None, number)
+
+
+@contextmanager
+def sides(world: World) -> Iterator[Sides]:
+    """Lead the remote to the world's server while a test runs."""
+    with override_settings(CHUNNEL_REMOTES={ALIAS: {"ENDPOINTS": [world.address], "TIMEOUT": 20}}):
+        remotes[ALIAS].schema()
+        try:
+            yield Sides(world)
+        finally:
+            remotes[ALIAS].close()
