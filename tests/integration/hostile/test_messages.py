@@ -98,12 +98,26 @@ names = st.lists(
     st.sampled_from(["uid", "-uid", "owner", "balance", "branch", "branch_id", "pk", "secret"]),
     max_size=3,
 )
+expressions = st.one_of(
+    st.tuples(st.just("f"), st.sampled_from(["uid", "balance", "branch__city", "x", "secret"])),
+    st.tuples(st.just("value"), values, st.none()),
+    st.tuples(
+        st.just("call"),
+        st.sampled_from(["Count", "Lower", "+", "Max", "Func"]),
+        st.lists(st.tuples(st.just("f"), st.just("uid")).map(list), max_size=2),
+        st.just([]),
+    ),
+    st.tuples(st.just("test"), trees),
+).map(list)
+named = st.lists(st.tuples(st.sampled_from(["x", "y", "uid"]), expressions).map(list), max_size=2)
 steps = st.one_of(
     st.tuples(st.sampled_from(["filter", "exclude"]), trees).map(list),
-    st.tuples(st.sampled_from(["order_by", "values"]), names).map(list),
-    st.tuples(st.just("values_list"), names, st.booleans(), st.booleans()).map(list),
+    st.tuples(st.sampled_from(["order_by", "distinct", "only", "defer"]), names).map(list),
+    st.tuples(st.just("values"), names, named).map(list),
+    st.tuples(st.just("values_list"), names, named, st.booleans(), st.booleans()).map(list),
+    st.tuples(st.sampled_from(["annotate", "alias"]), named).map(list),
     st.tuples(st.just("slice"), st.integers(0, 5), st.none() | st.integers(0, 9)).map(list),
-    st.sampled_from([["reverse"], ["distinct"], ["delete"], [], "filter"]),
+    st.sampled_from([["reverse"], ["distinct", []], ["delete"], [], "filter"]),
 )
 plans = st.tuples(st.just("bank.Account"), st.lists(steps, max_size=4)).map(list) | values
 operations = st.sampled_from(["rows", "get", "first", "last", "count", "exists", "delete"]) | values
