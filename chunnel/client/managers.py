@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _OF_QUERYSETS = frozenset(
-    {"adelete", "clone", "delete", "evaluated", "is_evaluated", "ordered"}
+    {"adelete", "delete", "evaluated", "is_evaluated", "ordered", "query"}
 )  # and of no manager
 _NO_METHODS = ATTRIBUTES | DUCKS
 

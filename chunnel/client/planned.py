@@ -40,7 +40,7 @@ from ..plans import (
     ValuesList,
 )
 from .expressions import Lifter
-from .nested import Nested
+from .nested import Description
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
 from .rules import rules_for
@@ -162,9 +162,10 @@ class PlannedQuerySet(QuerySet[Any]):
     def _lifter(self) -> Lifter:
         return Lifter(self.model._chunnel_alias)
 
-    def clone(self) -> Nested:
-        """Return what stands for this queryset in ``Subquery`` and ``Exists``."""
-        return Nested(self)
+    @property
+    def query(self) -> Description:  # type: ignore[override]
+        """How this queryset was made, for code that looks; it is no query of this database."""
+        return Description(self)
 
     def _nested_plan(self) -> Plan:
         """Return the plan as a part of another one."""

@@ -10,7 +10,7 @@ The rules:
 * What writes is one request as well, and exists where the model declares it (``writing``).
 * It is a subclass of Django's QuerySet, because views and libraries ask for one, but inherits
   nothing that works: what is not written here raises NotSupportedError (methods) or AttributeError
-  (the rest), so nothing is silently ignored. It has no ``query``.
+  (the rest), so nothing is silently ignored. Its ``query`` is a description (``nested``).
 * Any other public lower_case attribute is a method of the manager over there, named without a
   request, unless libraries feel for it (``unsupported.DUCKS``); where the schema is held, only
   those it declares.

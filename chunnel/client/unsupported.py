@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from django.db import NotSupportedError
 from django.db.models import QuerySet
 
-ATTRIBUTES: Final = frozenset({"as_manager", "db", "query", "resolve_expression"})
+ATTRIBUTES: Final = frozenset({"as_manager", "db", "resolve_expression"})
 """Public names that are not there at all, since to find them is to take it for something else."""
 
 DUCKS: Final = frozenset(

@@ -93,9 +93,9 @@ class TestOffline:
             with pytest.raises(NotSupportedError, match=rf"{name}\(\)"):
                 getattr(owner, name)()
 
-    @pytest.mark.parametrize("name", ["query", "db", "resolve_expression", "as_manager", "_x", "X"])
+    @pytest.mark.parametrize("name", ["db", "resolve_expression", "as_manager", "_x", "X"])
     def test_unknown_attributes(self, name: str) -> None:
-        """There is no query, and nothing that makes Django take this for an expression."""
+        """Nothing makes Django take this for an expression, or for rows of a database here."""
         assert not hasattr(Account.objects.all(), name)
         assert not hasattr(Account.objects, name)
 

@@ -45,5 +45,5 @@ def test_supported() -> None:
         "update_or_create",
         "acreate", "abulk_create", "aupdate", "abulk_update", "adelete", "aget_or_create",
         "aupdate_or_create",
-        "clone", "ordered", "is_evaluated",
+        "query", "ordered", "is_evaluated",
     }  # fmt: skip
