@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers import Serializer
-from chunnel.values import InstanceRef, InstanceRow, RowSet, TypeTable, WireType
-from chunnel.values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES
+from chunnel.values import InstanceRef, InstanceRow, Related, RowSet, TypeTable, WireType
+from chunnel.values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES, MAX_RELATED
 
 from . import strategies
 from .strategies import same
@@ -607,3 +607,49 @@ def test_nothing_is_imported_by_a_name_from_the_wire() -> None:
         source = path.read_text()
         assert "pickle" not in source, path
         assert "eval(" not in source, path
+
+
+# Related rows ------------------------------------------------------------------------------------
+
+
+def owning(levels: int, value: Any = None) -> RowSet:
+    """Return a row set that holds so many others, each within the one before."""
+    rows = RowSet("m.A", ("pk", "value"), ([1], [value]))
+    for _ in range(levels):
+        related = Related("r", False, False, rows, [0])
+        rows = RowSet("m.A", ("pk",), ([1],), related=(related,))
+    return rows
+
+
+def test_related_rows_are_only_so_deep(serializer: Serializer) -> None:
+    """Whoever makes them deeper learns it before they leave."""
+    deepest = owning(MAX_RELATED)
+    assert round_trip(serializer, deepest) == deepest
+    error = refusal(serializer, owning(MAX_RELATED + 1))
+    assert f"related rows nested more than {MAX_RELATED} deep" in str(error)
+
+
+def test_a_large_binary_of_a_related_row_stands_beside_the_body(serializer: Serializer) -> None:
+    value = owning(2, b"x" * 70_000)
+    packed = serializer.dumps(value)
+    assert [len(blob) for blob in packed.blobs] == [70_000]
+    assert serializer.loads(packed.body, packed.blobs) == value
+
+
+def test_what_cannot_travel_in_a_related_row_is_found(serializer: Serializer) -> None:
+    assert refusal(serializer, [owning(2, object())]).path == "value[0].r.r[0].value"
+
+
+def test_values_of_a_related_row_are_lowered_and_lifted(serializer: Serializer) -> None:
+    """Rows themselves are lifted by whoever has them around him."""
+    value = owning(1, complex(1, 2))
+    packed = serializer.dumps(value, lower=lambda c: InstanceRef("m.C", [c.real, c.imag]))
+    seen: list[Any] = []
+
+    def lift(value: Any) -> Any:
+        seen.append(type(value))
+        return tuple(value.pk) if isinstance(value, InstanceRef) else value
+
+    found = serializer.loads(packed.body, packed.blobs, lift=lift)
+    assert found.related[0].rows.columns == ([1], [(1.0, 2.0)])
+    assert seen == [InstanceRef, RowSet]
