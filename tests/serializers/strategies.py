@@ -147,6 +147,7 @@ def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 values = st.recursive(
     scalars
     | row_sets()
+    | owning_row_sets(1)
     | instance_rows()
     | st.builds(InstanceRef, texts, scalars)
     | st.builds(QuerySetRef, texts),
