@@ -46,6 +46,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "chunnel.E011": "``TYPES`` of a remote holds something that is no ``WireType``.",
     "chunnel.E012": "``OPTIONS`` of a remote is not a dict.",
     "chunnel.E013": "An option of a remote is unknown, or its value cannot be used.",
+    "chunnel.E014": "``FETCH_MODE`` is no fetch mode, nor a dict of them by models.",
     "chunnel.E020": "``CHUNNEL_SERVER`` is not a dict.",
     "chunnel.E021": "``CHUNNEL_SERVER`` has an unknown key.",
     "chunnel.E022": "``BIND`` has an address that cannot be used.",

@@ -9,9 +9,9 @@ the schema was fetched, and an ``except`` clause cannot wait for that. So the ru
   ``MultipleObjectsReturned``, which stand on the metaclass, so no exception instance has them. Its
   instances are of a class of their own (``models``) and no exceptions; ``isinstance`` knows them.
 * To call it is to do what it stands for, which the schema says (fetched where it is not held): a
-  function is called over there, an exception is made here, to be raised. A model is not made by
-  calling it. While ``chunnel.test.override_remote`` is in force nothing is fetched: what has a fake
-  is a function, anything else an exception.
+  function is called over there, an exception is made here, to be raised, and so is an instance of a
+  model, to be saved (``creating``). While ``chunnel.test.override_remote`` is in force nothing is
+  fetched: what has a fake is a function, what has rows a model, anything else an exception.
 * Classes pickle by alias and path, and their exceptions by class and arguments.
 """
 
@@ -25,7 +25,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import NotSupportedError
 
 from ..exceptions import NotExposed, RemoteError
 from ..schema import FunctionSchema, ModelSchema
@@ -34,7 +33,8 @@ from .signature import ANYTHING, Described, find, signature_of
 
 if TYPE_CHECKING:
     from .managers import RemoteManager
-    from .models import RemoteInstance, RemoteOptions
+    from .meta import RemoteOptions
+    from .models import RemoteInstance
 
 MAX_RESOLVED = 4096  # classes made for names that a peer sent; a project exposes a few hundred
 
@@ -86,6 +86,8 @@ class RemoteClass(RemoteType):
         if remote.overrides:
             if name in remote.fakes:
                 return remote.call(name, args, kwargs)
+            if f"{name}.objects" in remote.fakes:
+                return cls._instance(args, kwargs)
             return super().__call__(*args, **kwargs)
         described = find(remote.schema(), *cls._chunnel_path)
         if described is None:
@@ -93,10 +95,13 @@ class RemoteClass(RemoteType):
         if isinstance(described, FunctionSchema):
             return remote.call(name, args, kwargs)
         if isinstance(described, ModelSchema):
-            raise NotSupportedError(
-                f"{name} is a model of another project; an instance of it comes from its objects."
-            )
+            return cls._instance(args, kwargs)
         return super().__call__(*args, **kwargs)
+
+    def _instance(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteInstance:
+        from .models import instances_class
+
+        return instances_class(cls)(*args, **kwargs)
 
     def __getattr__(cls, name: str) -> Any:
         # Of a function under a CapWords name: Account has no acall until somebody asks for it.
@@ -135,7 +140,7 @@ class RemoteClass(RemoteType):
 
     @property
     def _meta(cls) -> RemoteOptions:
-        from .models import RemoteOptions
+        from .meta import RemoteOptions
 
         return RemoteOptions(cls)
 

@@ -19,7 +19,7 @@ from .classes import RemoteClass, class_for_name
 from .models import RemoteInstance, make_instance, reference
 from .planned import Source
 from .querysets import RemoteQuerySet
-from .rows import instances
+from .rows import instances, read_instance
 
 
 def lower(alias: str, value: Any) -> Any:
@@ -29,6 +29,8 @@ def lower(alias: str, value: Any) -> Any:
     """
     if isinstance(value, RemoteInstance):
         _check_alias(alias, value._chunnel_class)
+        if value.pk is None:
+            raise TypeError(f"{value!r} was not saved, so {alias} cannot load it")
         return reference(value)
     if isinstance(value, RemoteQuerySet):
         if value._of_instances:  # noqa: SLF001 - a queryset of ours
@@ -73,8 +75,7 @@ def lift(alias: str, value: Any, source: Source | None = None) -> Any:
     ``source`` is the call whose answer it came in, which evaluates a queryset that arrived lazy.
     """
     if isinstance(value, InstanceRow):
-        model = _model(alias, value)
-        return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)
+        return read_instance(_model(alias, value), value)
     if isinstance(value, InstanceRef):
         return make_instance(_model(alias, value), value.pk, (), ())
     if isinstance(value, RowSet):

@@ -1,4 +1,10 @@
-"""Rows that arrived, as what their plan asked for: instances, dicts, tuples or single values."""
+"""Rows that arrived, as what their plan asked for: instances, dicts, tuples or single values.
+
+Rows of other models that came along are instances of their own, one for each row however many lead
+to it, and are what the relation of their owners then gives without a request.
+"""
+
+# ruff: noqa: SLF001 - instances of ours
 
 from __future__ import annotations
 
@@ -6,35 +12,78 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..plans import Plan, Row, Values, ValuesList
-from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, RowSet
+from ..values import PK_COLUMN, TEXT_COLUMN, InstanceRow, Related, RowSet
+from .classes import RemoteClass, class_for_name
+from .declared import attname, columns
+from .fetching import fetches_peers, join
 from .models import RemoteInstance, make_instance, make_instances
 from .remotes import get_remote
 from .signature import find_model
 
-if TYPE_CHECKING:
-    from .classes import RemoteClass
+
+def instances(
+    model: RemoteClass, rows: RowSet, mode: str | None = None
+) -> Iterator[RemoteInstance]:
+    """Yield the instances that the columns of ``rows`` describe, with what they lead to.
+
+    ``mode`` is the fetch mode that their queryset was given.
+    """
+    found: dict[str, Iterable[Any]] = dict(zip(rows.names, rows.columns, strict=True))
+    keys = found.pop(PK_COLUMN)
+    texts = found.pop(TEXT_COLUMN, None) or repeat(None)
+    made: Iterable[RemoteInstance] = make_instances(
+        model, tuple(found), keys, texts, found.values(), rows.methods, rows.relations
+    )
+    peers = fetches_peers(model, mode)
+    if peers or rows.related:
+        made = list(made)
+        for each in rows.related:
+            _attach(model._chunnel_alias, made, each, mode)
+        if peers:
+            join(made)
+    yield from made
 
 
-def instances(model: RemoteClass, rows: RowSet) -> Iterator[RemoteInstance]:
-    """Yield the instances that the columns of ``rows`` describe."""
-    columns: dict[str, Iterable[Any]] = dict(zip(rows.names, rows.columns, strict=True))
-    keys = columns.pop(PK_COLUMN)
-    texts = columns.pop(TEXT_COLUMN, None) or repeat(None)
-    yield from make_instances(model, tuple(columns), keys, texts, columns.values(), rows.methods)
+def _attach(alias: str, owners: list[RemoteInstance], related: Related, mode: str | None) -> None:
+    """Give each owner what a relation of it leads to."""
+    model = class_for_name(alias, related.rows.model or "")
+    if not isinstance(model, RemoteClass):
+        culprit = str(related.rows.model)[:80]
+        raise ValueError(f"{alias} sent rows of {culprit!r}, which names no model")  # noqa: TRY004
+    others = list(instances(model, related.rows, mode))
+    name = related.name
+    for owner, place in zip(owners, related.places, strict=True):
+        value: Any
+        if related.many:
+            value = [others[each] for each in place]  # type: ignore[union-attr]
+        else:
+            value = None if place is None else others[place]  # type: ignore[index]
+        state = owner.__dict__
+        if related.listed:
+            state[name] = value
+        elif owner._related is None:
+            state["_related"] = {name: value}
+        else:
+            owner._related[name] = value
+
+
+def read_instance(model: RemoteClass, row: InstanceRow, mode: str | None = None) -> RemoteInstance:
+    """Return the instance that arrived alone."""
+    made = make_instance(model, row.pk, row.names, row.values, row.text, row.methods, row.relations)
+    if fetches_peers(model, mode):
+        join([made])
+    return made
 
 
 def read_rows(
-    model: RemoteClass,
-    rows: RowSet,
-    row: Row | None,
-    mode: str | None = None,  # noqa: ARG001
+    model: RemoteClass, rows: RowSet, row: Row | None, mode: str | None = None
 ) -> Iterator[Any]:
     """Yield the rows of one batch in the form that the plan's ``row`` step asks for."""
     if row is None:
-        yield from instances(model, rows)
+        yield from instances(model, rows, mode)
     elif isinstance(row, Values):
         for values in zip(*rows.columns, strict=True):
             yield dict(zip(rows.names, values, strict=True))
@@ -48,15 +97,12 @@ def read_rows(
         yield from zip(*rows.columns, strict=True)
 
 
-def read_row(
-    model: RemoteClass,
-    value: Any,
-    plan: Plan | None,
-    mode: str | None = None,  # noqa: ARG001
-) -> Any:
+def read_row(model: RemoteClass, value: Any, plan: Plan | None, mode: str | None = None) -> Any:
     """Return the one row that an operation gave; None stays None."""
     if isinstance(value, InstanceRow):
-        return make_instance(model, value.pk, value.names, value.values, value.text, value.methods)
+        return read_instance(model, value, mode)
+    if isinstance(value, RowSet) and (plan is None or plan.row is None):
+        return next(instances(model, value, mode), None)
     row = plan.row if plan is not None else None
     if value is not None and isinstance(row, ValuesList) and row.named:
         return named_row(row.names or _readable(model))(*value)
@@ -66,7 +112,7 @@ def read_row(
 def _readable(model: RemoteClass) -> tuple[str, ...]:
     """Return the names of the fields that a row without a choice of fields has."""
     found = find_model(get_remote(model._chunnel_alias).schema(), *model._chunnel_path)
-    return tuple(field.name for field in found.fields) if found is not None else ()
+    return tuple(map(attname, columns(found))) if found is not None else ()
 
 
 @lru_cache(maxsize=256)

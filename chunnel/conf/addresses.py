@@ -114,7 +114,7 @@ def remote_from_url(url: str) -> dict[str, Any]:
         seen.add(key)
         if not text:
             raise AddressError(f"gives the option {key!r} no value")
-        if key in {"timeout", "serializer", "balancer"}:
+        if key in {"timeout", "serializer", "balancer", "fetch_mode"}:
             found[key.upper()] = _number(text) if key == "timeout" else text
         else:
             options[key] = _number(text)
@@ -129,9 +129,9 @@ def parse_remote_url(url: str) -> dict[str, Any]:
     """Return the entry of CHUNNEL_REMOTES that ``url`` stands for.
 
     ``zmq://10.0.0.5:7070,[fd00::6]:7070/?timeout=5&serializer=json`` names two endpoints; the port
-    is 7070 unless given. The query options ``timeout`` (seconds), ``serializer`` and ``balancer``
-    become keys of their own, all others go to OPTIONS, numbers as numbers. ``ipc:///path`` and
-    ``memory://`` name one endpoint. It serves django-environ as a cast:
+    is 7070 unless given. The query options ``timeout`` (seconds), ``serializer``, ``balancer`` and
+    ``fetch_mode`` become keys of their own, all others go to OPTIONS, numbers as numbers.
+    ``ipc:///path`` and ``memory://`` name one endpoint. It serves django-environ as a cast:
     ``env("ECONOMY_RPC", cast=parse_remote_url)``.
 
     Raise ImproperlyConfigured if the URL cannot be read; the message repeats no part of it that

@@ -8,6 +8,7 @@ from __future__ import annotations
 import keyword
 import os
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from .reader import NOTHING, Reader
 from .types import (
     DEFAULT_PORT,
     DEFAULT_TIMEOUT,
+    FETCH_MODES,
     Bind,
     ClientSettings,
     Problem,
@@ -35,9 +37,19 @@ from .types import (
     ServerSettings,
 )
 
+_MODES = " or ".join(map(repr, FETCH_MODES))
 _BIND_HINT = "Write it like 'tcp://127.0.0.1:7070'."
 
-_REMOTE_KEYS = ("ENDPOINTS", "SERIALIZER", "BALANCER", "TIMEOUT", "BACKEND", "TYPES", "OPTIONS")
+_REMOTE_KEYS = (
+    "ENDPOINTS",
+    "SERIALIZER",
+    "BALANCER",
+    "TIMEOUT",
+    "BACKEND",
+    "TYPES",
+    "FETCH_MODE",
+    "OPTIONS",
+)
 _SERVER_KEYS = (
     "NAME",
     "BIND",
@@ -124,6 +136,23 @@ def read_remote(alias: str, value: Any, problems: list[Problem]) -> RemoteSettin
             *(() if backend else (ZMQ,)),
             foreign="." in balancer or _is_foreign(backend, *endpoints),
         ),
+        fetch_mode=reader.get(
+            "FETCH_MODE",
+            "raise",
+            "chunnel.E014",
+            _is_fetch_mode,
+            f"{_MODES}, or a dict of these by the names of models",
+            lambda value: value if isinstance(value, str) else MappingProxyType(dict(value)),
+        ),
+    )
+
+
+def _is_fetch_mode(value: object) -> bool:
+    if isinstance(value, str):
+        return value in FETCH_MODES
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and name.count(".") == 1 and mode in FETCH_MODES
+        for name, mode in value.items()
     )
 
 

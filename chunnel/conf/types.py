@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 DEFAULT_PORT = 7070
+FETCH_MODES = ("raise", "peers")
 DEFAULT_TIMEOUT = 10.0  # seconds; a person who waits for a page has given up by then
 
 
@@ -24,7 +25,10 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RemoteSettings:
-    """One entry of CHUNNEL_REMOTES. ``timeout`` is in seconds; None waits for ever."""
+    """One entry of CHUNNEL_REMOTES. ``timeout`` is in seconds; None waits for ever.
+
+    ``fetch_mode`` is one of FETCH_MODES, or one for each model by its remote name.
+    """
 
     alias: str
     endpoints: tuple[str, ...]
@@ -36,6 +40,7 @@ class RemoteSettings:
     options: Mapping[str, Any] = field(
         default_factory=dict, repr=False, hash=False
     )  # may hold keys
+    fetch_mode: str | Mapping[str, str] = field(default="raise", hash=False)
 
 
 @dataclass(frozen=True, slots=True)

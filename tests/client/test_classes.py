@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import NotSupportedError
 from django.template import Context, Template
 
 from chunnel import ConnectionLost, NotExposed, RemoteError, remote, remotes
@@ -201,9 +200,17 @@ class TestCalling:
             raise economy.bank.InsufficientFunds
 
     def test_model(self, bank: str) -> None:  # noqa: F811
-        """A model is not made by calling it."""
-        with pytest.raises(NotSupportedError, match=r"bank\.Account is a model"):
-            economy.bank.Account(uid=3)
+        """An instance of a model is made here as well."""
+        account = economy.bank.Account(uid=3)
+        assert isinstance(account, economy.bank.Account)
+        assert (account.uid, account.pk, account._state.adding) == (3, None, True)
+
+    def test_model_of_fakes(self) -> None:
+        """What has rows in a test is a model, of which nothing else is known."""
+        with override_remote("economy", {"money.Account": []}):
+            account = economy.money.Account(uid=3)
+            assert isinstance(account, economy.money.Account)
+            assert account.uid == 3
 
     def test_nothing(self, bank: str) -> None:  # noqa: F811
         """What is not exposed is said to be so."""
