@@ -44,7 +44,7 @@ def judge_tree(scope: Scope, tree: Any, depth: int, joined: set[str]) -> None:
         key, value = tree
         scope.condition(key, joined)
         if is_expression(value):
-            judge(scope, value, depth + 1)
+            _compared(scope, value, depth + 1)
         elif key in scope.table.documents:
             check_document(bill, repr(key), value)
         else:
@@ -60,8 +60,23 @@ def judge_tree(scope: Scope, tree: Any, depth: int, joined: set[str]) -> None:
         raise QueryRefused(f"{bill.model}: {kind.__name__} is no condition.")
 
 
+def _compared(scope: Scope, value: Any, depth: int) -> None:
+    """Judge what a condition compares with: there alone it may be many values."""
+    if type(value) is Items:
+        scope.bill.check_depth(depth)
+        if len(value.items) > scope.bill.limits.query_list:
+            scope.bill.over("a list is longer", scope.bill.limits.query_list, "QUERY_LIST")
+        for each in value.items:
+            judge(scope, each, depth + 1)
+    elif type(value) is Subquery and value.kind == "rows":
+        scope.bill.enter(depth)
+        _judge_within(scope, value, depth)
+    else:
+        judge(scope, value, depth)
+
+
 def judge(scope: Scope, expression: Any, depth: int) -> None:
-    """Judge an expression."""
+    """Judge an expression that is one value."""
     scope.bill.enter(depth)
     found = _JUDGES.get(type(expression))
     if found is None:
@@ -181,16 +196,24 @@ def _case(scope: Scope, expression: Case, depth: int) -> None:
 
 
 def _subquery(scope: Scope, expression: Subquery, depth: int) -> None:
+    if expression.kind not in {"value", "exists"}:
+        raise QueryRefused(
+            f"{scope.bill.model}: many rows stand only in a condition, as in filter(uid__in=…); "
+            f"use Subquery or Exists."
+        )
+    _judge_within(scope, expression, depth)
+
+
+def _judge_within(scope: Scope, expression: Subquery, depth: int) -> None:
     from .steps import judge_nested
 
     judge_nested(scope, expression.plan, depth + 1, scope)
 
 
-def _items(scope: Scope, expression: Items, depth: int) -> None:
-    if len(expression.items) > scope.bill.limits.query_list:
-        scope.bill.over("a list is longer", scope.bill.limits.query_list, "QUERY_LIST")
-    for each in expression.items:
-        judge(scope, each, depth + 1)
+def _items(scope: Scope, _expression: Items, _depth: int) -> None:
+    raise QueryRefused(
+        f"{scope.bill.model}: a list stands only in a condition, as in filter(uid__in=[…])."
+    )
 
 
 def _call(scope: Scope, expression: Call, depth: int) -> None:

@@ -139,7 +139,7 @@ class Writer:
                 whens = ((self.tree(depth - 1), self.expression(depth - 1)),)
                 return Case(whens, self.pick((None, self.expression(depth - 1))))
         inner = self.plan(depth - 1, self.pick(LEGAL), self.model)
-        return Subquery(inner, self.pick(("value", "exists", "rows")))
+        return Subquery(inner, self.pick(("value", "exists")))
 
     def call(self, depth: int) -> Call:
         signature = FUNCTIONS[self.pick(FUNCTIONS)]
@@ -178,8 +178,12 @@ class Writer:
         key = self.pick((*self.names.keys, *(f"{name}__gte" for name in self.annotations)))
         if depth <= 0 or self.draw(FLAGS):
             return Leaf(key, self.draw(PLAIN))
-        if self.draw(FLAGS):
-            return Leaf(key, Items((self.expression(depth - 1), Literal(1))))
+        match self.pick(("items", "rows", "one")):
+            case "items":
+                return Leaf(key, Items((self.expression(depth - 1), Literal(1))))
+            case "rows":
+                inner = self.plan(depth - 1, self.pick(LEGAL), self.model)
+                return Leaf(key, Subquery(inner, "rows"))
         return Leaf(key, self.expression(depth - 1))
 
     def named(self, depth: int) -> tuple[tuple[str, Any], ...]:

@@ -190,7 +190,6 @@ class TestKinds:
             Case(((Leaf("secret", 1), UID),)),
             Case(((Leaf("uid", 1), Ref("secret")),)),
             Case((), Ref("secret")),
-            Items((Literal(1), Ref("secret"))),
             Subquery(Plan("bank.Branch", (Filter(Leaf("code", 1)),)), "exists"),
             Subquery(Plan("bank.Branch", (Values((Outer("secret"),)),)), "value"),
             Subquery(Plan("bank.Vault"), "value"),
@@ -223,6 +222,39 @@ class TestKinds:
     def test_orders(self) -> None:
         assert "is no order" in refusal(OrderBy((5,)))  # type: ignore[arg-type]
         assert "is no order" in refusal(OrderBy((Ordering(UID, nulls="x"),)))
+
+
+class TestManyValues:
+    """Lists and rows stand where a condition compares with them, and nowhere else."""
+
+    @pytest.mark.parametrize(
+        ("many", "message"),
+        [
+            (Items((UID, Literal(1))), "a list stands only in a condition"),
+            (Subquery(Plan("bank.Branch"), "rows"), "many rows stand only in a condition"),
+        ],
+    )
+    def test_places(self, many: Expression, message: str) -> None:
+        assert allowed(Filter(Leaf("uid__in", many)))
+        assert allowed(named(Condition(Leaf("uid__in", many))))
+        for step in (
+            named(many),
+            Values((many,)),
+            OrderBy((Ordering(many),)),
+            Filter(Holds(many)),
+            named(Call("Coalesce", (UID, many))),
+            named(Case((), many)),
+            Filter(Leaf("uid__in", Items((many,)))),
+        ):
+            assert message in refusal(step)
+
+    def test_what_is_in_them_is_judged(self) -> None:
+        for many in (
+            Items((Literal(1), Ref("secret"))),
+            Subquery(Plan("bank.Branch", (Filter(Leaf("code", 1)),)), "rows"),
+            Subquery(Plan("bank.Vault"), "rows"),
+        ):
+            assert not allowed(Filter(Leaf("uid__in", many)))
 
 
 class TestOuter:

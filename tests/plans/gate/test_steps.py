@@ -266,7 +266,7 @@ class TestLimits:
 def test_plans_that_are_none() -> None:
     for junk in (None, "bank.Branch", ["bank.Branch", []]):
         assert "is no plan" in refusal(Merge("and", junk))  # type: ignore[arg-type]
-        assert "is no plan" in refusal(Alias((("x", Subquery(junk, "rows")),)))  # type: ignore[arg-type]
+        assert "is no plan" in refusal(Alias((("x", Subquery(junk, "value")),)))  # type: ignore[arg-type]
 
 
 def test_depth_of_plans() -> None:
