@@ -315,6 +315,16 @@ class Caller:
         """The schema of the servers met last, if it is held; never a request."""
         return self._schemas.current
 
+    def confirm_schema(self, after: float) -> bool:
+        """Say whether the current schema is still the servers' own.
+
+        A server is asked where none said so for ``after`` seconds. Raise what a call raises.
+        """
+        schema = self._schemas.current
+        if schema is not None and self._schemas.age > after:
+            self._schemas.saw(str(self.status(_reading(DEFAULT_OPTIONS)).get("fingerprint")))
+        return schema is not None and self._schemas.current is schema
+
     def keep_schema(self, wire: Sequence[Any]) -> Schema:
         """Keep a schema that was fetched and return it; raise ValueError if it is none."""
         return self._schemas.keep(wire)

@@ -108,10 +108,17 @@ class Schemas:
         self._by_fingerprint: dict[str, Schema] = {}
         self._seen: str | None = None
         self._newest: Schema | None = None
+        self._when = 0.0
 
     def saw(self, fingerprint: str) -> None:
-        """Note what a server's WELCOME said."""
+        """Note what a server said of itself now, in its WELCOME or when it was asked."""
         self._seen = fingerprint
+        self._when = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since a server last said which schema it has."""
+        return time.monotonic() - self._when
 
     @property
     def current(self) -> Schema | None:

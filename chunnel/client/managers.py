@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .callables import RemoteCallable, given, restore
 from .querysets import RemoteQuerySet
 from .remotes import Remote, get_remote
-from .rules import rules_for
+from .rules import refusing, rules_for
 from .signature import find_manager_method, find_model
 from .unsupported import ATTRIBUTES, DUCKS, supported
 
@@ -130,5 +130,6 @@ class ManagerMethod(RemoteCallable):
         plan = self._queryset._nested_plan()
         rules = rules_for(remote, plan.model)
         if rules is not None:
-            rules.check_steps(plan)
+            with refusing(remote):
+                rules.check_steps(plan)
         return (plan.to_wire(), *args)

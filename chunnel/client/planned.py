@@ -43,7 +43,7 @@ from .expressions import Lifter
 from .nested import Description
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
-from .rules import rules_for
+from .rules import refusing, rules_for
 
 if TYPE_CHECKING:
     from ..schema import ModelSchema
@@ -148,7 +148,8 @@ class PlannedQuerySet(QuerySet[Any]):
         if not made._outer and not made._empty:
             rules = made._rules()
             if rules is not None:
-                rules.check_steps(made._plan)
+                with refusing(self._remote):
+                    rules.check_steps(made._plan)
         return made
 
     def _open_plan(self, what: str) -> Plan:
@@ -316,7 +317,8 @@ class PlannedQuerySet(QuerySet[Any]):
         rules = self._rules()
         source = self._source
         if rules is not None:
-            rules.check(plan, op, expressions)
+            with refusing(self._remote):
+                rules.check(plan, op, expressions)
         if source is None:
             options = self._reading(self._options)
             return Request(

@@ -21,6 +21,7 @@ from .conditions import plain
 from .evaluation import Evaluation
 from .planned import Known, Question, Request
 from .rows import read_row
+from .rules import refusing
 
 
 class Writing(Evaluation):
@@ -134,13 +135,12 @@ class Writing(Evaluation):
         changes = lifter.changes(self._by_field(values))
         rules = self._rules()
         if rules is not None:
-            rules.check_changes(
-                plan,
-                {
-                    name: one.value if isinstance(one, Literal) else one
-                    for name, one in changes.items()
-                },
-            )
+            plain_or_not = {
+                name: one.value if isinstance(one, Literal) else one
+                for name, one in changes.items()
+            }
+            with refusing(self._remote):
+                rules.check_changes(plan, plain_or_not)
         if self._empty or not changes:
             return Known(0)
         return self._writing("update", plan.to_wire(), named_to_wire(changes), finish=self._forget)
@@ -289,7 +289,8 @@ class Writing(Evaluation):
         plan = self._whole_plan
         rules = self._rules()
         if rules is not None:
-            rules.check_steps(plan)
+            with refusing(self._remote):
+                rules.check_steps(plan)
         return plan
 
     def _given(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -320,17 +321,19 @@ class Writing(Evaluation):
             name = given if given in writable else names.get(given)
             if name is None:
                 legal = ", ".join(sorted(writable))
-                raise QueryRefused(
-                    f"{self._label} does not let {given!r} be written; "
-                    + (f"legal are: {legal}." if legal else "nothing is declared.")
-                )
-            found[name] = value
+                with refusing(self._remote):
+                    raise QueryRefused(
+                        f"{self._label} does not let {given!r} be written; "
+                        + (f"legal are: {legal}." if legal else "nothing is declared.")
+                    )
+            found[name or given] = value
         return found
 
     def _check_can(self, what: str) -> None:
         model = self._held
         if model is not None and not getattr(model, f"can_{what}"):
-            raise NotExposed(f"{self._label} does not allow {what}() (can_{what}).")
+            with refusing(self._remote):
+                raise NotExposed(f"{self._label} does not allow {what}() (can_{what}).")
 
     def _writing(self, method: str, *args: Any, finish: Callable[[Any], Any]) -> Request:
         options = self._options.replace(effect="write")
