@@ -5,6 +5,8 @@ The rules:
 * On PostgreSQL the time that remains becomes the connection's ``statement_timeout``, unless a
   shorter one is set already, and what was set before is put back. If the transaction was aborted
   meanwhile, its end puts it back. These statements are the driver's: no log of queries has them.
+* What opens a cursor that outlives its transaction is run by PostgreSQL as part of the COMMIT, which
+  no timeout of statements covers. A timer cancels that, and the connection is not used again.
 * On SQLite a handler that runs every few instructions interrupts the query at the deadline.
 * Other databases are left alone.
 * The failure is the deadline's, not the database's. What the database ended earlier for a reason of
@@ -14,6 +16,7 @@ The rules:
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,10 +46,11 @@ _handlers: WeakKeyDictionary[BaseDatabaseWrapper, Callable[[], int]] = WeakKeyDi
 
 
 @contextmanager
-def deadline(until: float | None, using: str) -> Iterator[None]:
+def deadline(until: float | None, using: str, *, opens: bool = False) -> Iterator[None]:
     """End what the database ``using`` is asked within at ``until``, on the monotonic clock.
 
-    Raise the refusal with the code DEADLINE when it was ended, or when the time is over before.
+    ``opens``: a cursor that is read on is opened within. Raise the refusal with the code DEADLINE
+    when something was ended, or when the time is over before.
     """
     if until is None:
         yield
@@ -55,7 +59,7 @@ def deadline(until: float | None, using: str) -> Iterator[None]:
     limit = _LIMITS.get(connection.vendor, _unlimited)
     _check(until)
     try:
-        with limit(connection, until):
+        with limit(connection, until), _cancelling(connection, until, wanted=opens):
             yield
     except OperationalError as error:
         if time.monotonic() < until or not _was_ended(error):
@@ -96,6 +100,24 @@ def _in_postgresql(connection: BaseDatabaseWrapper, until: float) -> Iterator[No
         if not raw.closed and raw.info.transaction_status != _IN_ERROR:
             with connection.wrap_database_errors, raw.cursor() as cursor:
                 cursor.execute(_RESTORE, [before])
+
+
+@contextmanager
+def _cancelling(connection: BaseDatabaseWrapper, until: float, *, wanted: bool) -> Iterator[None]:
+    if not wanted or connection.vendor != "postgresql" or not connection.get_autocommit():
+        yield
+        return
+    raw: Any = connection.connection
+    timer = threading.Timer(until - time.monotonic(), raw.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if time.monotonic() >= until:  # it may have been sent, and hit whatever comes next
+            connection.close()
 
 
 @contextmanager

@@ -81,14 +81,16 @@ def iterate(entry: Entry, args: list[Any], scope: Scope) -> Iterator[RowSet]:
         plan, _ = _referring(scope, plan, ())
         found = Replay(scope).refine(exposed, root, plan)
     patience = scope.served.remaining()
+    opens = True
     with closing(_sets(exposed, found, plan, size)) as sets:
         while True:
             until = None if patience is None else time.monotonic() + patience
-            with deadline(until, root.db), _refusing():
+            with deadline(until, root.db, opens=opens), _refusing():
                 rows = next(sets, None)
             if rows is None:
                 return
             yield rows
+            opens = False
 
 
 def _sets(
