@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import FieldError, PermissionDenied, ValidationError
 from django.db import DataError, IntegrityError, OperationalError
 
 from chunnel.context import ServedCall
@@ -64,6 +64,16 @@ class TestRaised:
             "base": "ValueError",
             "args": ["no", Decimal(5)],
         }
+
+    def test_what_django_would_tell_of_all_fields(self) -> None:
+        """It names those that nobody declared as well."""
+        with pytest.raises(FieldError) as raised:
+            Account.objects.values("nothing")
+        assert "secret" in str(raised.value)
+        failure = made(raised.value)
+        assert failure.message == "Cannot resolve keyword 'nothing' into field."
+        assert details(failure)["args"] == [failure.message]
+        assert "secret" in made(raised.value, show=True).message
 
     def test_the_apps_own(self) -> None:
         found = details(made(VaultClosed("at night")))

@@ -75,6 +75,19 @@ class Scope:
         elif path not in self.table.columns:
             self._read_parts(path)
 
+    def select(self, name: str) -> None:
+        """Judge a name that is read as a whole, where Django knows no parts of annotations."""
+        first, _, parts = name.partition("__")
+        if parts and name not in self.named and self._is_annotation(first):
+            raise QueryRefused(
+                f"{self.table.model}: {self.bill.quoted(name)} is a part of the annotation "
+                f"{first!r}; give it a name of its own with annotate()."
+            )
+        self.read(name)
+
+    def _is_annotation(self, name: str) -> bool:
+        return name in self.named or name in self.table.annotations
+
     def _read_parts(self, path: str) -> None:
         table = self.table
         if path in table.annotations:
@@ -84,7 +97,7 @@ class Scope:
             self.bill.over("a path is longer", self.bill.limits.query_path, "QUERY_PATH")
         parts = path.split("__")
         first = parts[0]
-        if first in self.named or first in table.annotations:
+        if self._is_annotation(first):
             self.bill.add_nodes(self.named.get(first, DECLARED_WEIGHT))
             self._check_parts(path, parts[1:], ANY_PART)
             return
@@ -239,7 +252,7 @@ class Scope:
         while end != -1:
             end = key.find("__", end + 1)
             name = key if end == -1 else key[:end]
-            if name in self.named or name in self.table.annotations:
+            if self._is_annotation(name):
                 return name
         return None
 

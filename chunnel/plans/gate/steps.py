@@ -100,7 +100,7 @@ def _distinct(scope: Scope, step: Distinct, _depth: int) -> None:
                 f"{scope.bill.model}: distinct() takes no aggregate; give "
                 f"{scope.bill.quoted(name)} a name without a double underscore."
             )
-        scope.read(name)
+        scope.select(name)
 
 
 def _slice(scope: Scope, step: Slice, _depth: int) -> None:
@@ -149,7 +149,7 @@ def _values(scope: Scope, step: Values | ValuesList, depth: int) -> None:
     judge_named(scope, step.expressions, depth)
     for name in names:
         if isinstance(name, str):
-            scope.read(name)
+            scope.select(name)
         else:
             judge(scope, name, depth)
             scope.unnamed = True

@@ -202,3 +202,16 @@ def test_relations_that_lead_to_rows(victim: Victim) -> None:
             assert attacker.failure(f"{BOOK}.objects", plan, "rows").code == (
                 FailureCode.QUERY_REFUSED
             )
+
+
+def test_what_django_says_of_names_it_does_not_know(victim: Victim) -> None:
+    """A plan may be legal and yet not work; then Django would list every field there is."""
+    annotated = [["annotate", [["x", ["f", "pages"]]]], ["values", ["title", "x"], []]]
+    with victim.attack(lines=2) as attacker:
+        for steps in (
+            [UNORDERED, *annotated, ["combine", "union", False, [nested(UNORDERED)]]],
+            [*annotated, ["values", ["title"], []], ["distinct", ["x"]]],
+        ):
+            failed = attacker.failure(f"{BOOK}.objects", [BOOK, steps], "rows")
+            assert failed.message == "Cannot resolve keyword 'x' into field."
+            assert "secrets" not in repr(failed.details)

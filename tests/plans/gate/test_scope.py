@@ -186,7 +186,7 @@ class TestReading:
         [
             *("pk", "id", "uid", "owner", "branch", "branch_id", "vault", "vault_id", "total"),
             *("opened__year", "opened__date", "opened__date__year", "opened__time__hour"),
-            *("day__week_day", "at__minute", "data__a", "data__a__0__camelCase", "total__year"),
+            *("day__week_day", "at__minute", "data__a", "data__a__0__camelCase"),
             *("branch__pk", "branch__id", "branch__city", "branch__founded__year"),
             *("branch__parent__city", "branch__parent__parent_id", "transfer", "transfer__amount"),
             *("transfer__account__owner", "tags", "tags__slug", "tags__pk", "card", "card__number"),
@@ -258,9 +258,16 @@ class TestReading:
             found.check(PLAN.then(Values(("lost__x",))), "rows")
 
     def test_annotations(self) -> None:
-        assert allowed(N, Values(("n", "n__year")))
-        assert not allowed(N, Values(("n__count",)))
-        assert not allowed(N, Values(("n__year__year",)))
+        """Expressions may take a part of their dates; names of columns Django takes whole."""
+        assert allowed(N, Values(("n", "total")))
+        for name in ("n__year", "total__year", "n__date__year"):
+            part = Ref(name)
+            assert allowed(N, Values((part,)), OrderBy((Ordering(part),)))
+            for step in (Values((name,)), ValuesList((name,)), Distinct((name,))):
+                assert "give it a name of its own" in refusal(N, step)
+        for name in ("n__count", "n__year__year", "total__x", "n__"):
+            assert not allowed(N, Values((name,)))
+            assert not allowed(N, Values((Ref(name),)))
 
     def test_the_name_that_django_gives(self) -> None:
         """Where Django would look for a path it is that name alone."""
@@ -383,7 +390,7 @@ class TestWeight:
             Filter(Node("or", False, (Leaf("heavy__gt", 1),) * 10)),
             OrderBy(("heavy",) * 10),
             Values(("heavy",) * 10),
-            ValuesList(("heavy__year",) * 10),
+            ValuesList(("heavy",) * 10),
             Distinct(("heavy",) * 10),
         ],
     )
