@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import NotSupportedError
-from django.db.models import Avg, Count, Exists, F, Max, Min, Q, StdDev, Sum
+from django.db.models import Avg, Count, Exists, F, Max, Min, Q, StdDev, Sum, Value
 from django.db.models.functions import Lower
 
 from chunnel import remote
@@ -151,6 +151,28 @@ class TestOffline:
         assert uids(F("age").asc(nulls_last=True)) == [2, 3, 1]
         assert uids(F("age").desc(nulls_first=True)) == [1, 3, 2]
         assert uids(F("age").desc(nulls_last=True)) == [3, 2, 1]
+
+    def test_only_some_fields(self) -> None:
+        """A field that was left out was not fetched, as from the real thing."""
+
+        def fields(query: Callable[[Any], Any]) -> set[str]:
+            person = self._people(lambda o: query(o).order_by("uid").first())
+            return {name for name in ("uid", "name", "age") if hasattr(person, name)}
+
+        assert fields(lambda o: o.only("uid", "name")) == {"uid", "name"}
+        assert fields(lambda o: o.only("uid", "name").defer("name")) == {"uid"}
+        assert fields(lambda o: o.defer("age").only("age")) == {"age"}
+        assert fields(lambda o: o.defer("age", "name")) == {"uid"}
+        assert fields(lambda o: o.defer("age").defer(None)) == {"uid", "name", "age"}
+
+    def test_what_conditions_compare_with(self) -> None:
+        """Values in disguise, and instances for their keys."""
+        found = self._people(lambda o: list(o.filter(uid=Value(2))))
+        assert [each.uid for each in found] == [2]
+        assert self._people(lambda o: o.filter(uid=found[0]).count()) == 1
+
+    def test_nothing_is_joined_in(self) -> None:
+        assert self._people(lambda o: (o.filter(uid=1) | o.none()).count()) == 1
 
     def test_rows_in_batches(self) -> None:
         assert self._people(lambda o: [each.uid for each in o.iterator(chunk_size=2)]) == [1, 2, 3]
