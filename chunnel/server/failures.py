@@ -133,6 +133,10 @@ def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str
         details["base"] = base
     if not names and not show and (table_name(cls) is None or issubclass(cls, Error)):
         return f"{cls.__qualname__} (its message is in the server's log)", details
+    if isinstance(error, FieldError) and not show:
+        # Django goes on with the names of all fields there are, declared or not.
+        message = _text(error).partition(" Choices are: ")[0]
+        return message, {**details, "args": [message]}
     if isinstance(error, ValidationError):
         details["data"] = validation_to_plain(error)
     elif all(_is_plain(each) for each in error.args):
