@@ -186,7 +186,7 @@ def _link(name: str, exposed: ExposedModel) -> FieldSchema:
         null=not many,
         help_text=force_str(help_text),
         relation=other.name if other is not None else None,
-        writable=name in exposed.writable_fields,
+        writable=name in exposed.writable_fields or exposed.written_there(name),
         kind="many" if many else "reverse",
         blank=True,
         query_name=query if query != name else "",

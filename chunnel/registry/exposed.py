@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, router
-from django.db.models import Manager, QuerySet
+from django.db.models import Manager, ManyToOneRel, QuerySet
 
 from ..exceptions import AlreadyExposed
 from ..plans import DEFAULT_LIMITS, QueryLimits, Rules
@@ -131,6 +131,16 @@ class ExposedModel:
         """Return the exposed model that a readable relation of any kind leads to, or None."""
         self._refresh()
         return self._related.get(name)
+
+    def written_there(self, name: str) -> bool:
+        """Say whether a relation is the other end of a foreign key that may be written."""
+        other, link = self.related(name), self.links.get(name)
+        return (
+            other is not None
+            and isinstance(link, ManyToOneRel)
+            and link.one_to_many
+            and link.field.name in other.writable.columns
+        )
 
     def _refresh(self) -> None:
         """Forget what was said of other models if the registry has changed since."""

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 
 class Writable(NamedTuple):
-    """What may be written: ``columns`` by their fields' names, ``many`` are many-to-many."""
+    """What may be written: ``columns`` by their fields' names, ``many`` are many-to-many.
+
+    ``reverse`` are the readable other ends of foreign keys. Whether one may be written the other
+    model says, which lets its foreign key be written or does not.
+    """
 
     names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     many: tuple[str, ...] = ()
+    reverse: tuple[str, ...] = ()
     can_create: bool = False
     can_delete: bool = False
 
@@ -44,7 +49,7 @@ class Writable(NamedTuple):
             yield "save"
         if self.can_delete:
             yield "delete"
-        if self.many:
+        if self.many or self.reverse:
             yield "relate"
 
 
@@ -77,6 +82,7 @@ def writable(rpc: type[ModelRPC], readable: Readable) -> Writable:
         tuple(found),
         tuple(name for name in found if name in columns),
         tuple(many),
+        tuple(name for name, link in readable.links.items() if link.one_to_many),
         _flag(rpc, "can_create"),
         _flag(rpc, "can_delete"),
     )

@@ -27,8 +27,8 @@ from ..registry.shapes import is_wrong_call, shape_of
 from ..schema import Schema, schema_to_wire
 from ..serializers import Serializer, load
 from ..values import InstanceRef, QuerySetRef, TypeTable
-from . import methods, querying
-from .failures import Refusal, failure_for, is_answer, is_plans_fault
+from . import methods, querying, writing
+from .failures import Refusal, failure_for, is_answer, is_plans_fault, is_told
 from .jobs import CoroutineJob, Reply, ServedJob
 from .lines import one_line
 from .lowering import Lowering
@@ -45,7 +45,7 @@ logger = logging.getLogger("chunnel.server.calls")
 
 BUILTIN_LABEL = "chunnel"
 
-_OF_PLANS = frozenset({"query", "manager"})  # kinds of entries whose first argument is a plan
+_OF_PLANS = frozenset({"query", "manager", "write"})  # kinds of entries that take plans or values
 _JOBS: dict[str, type[ServedJob]] = {
     "call": ServedJob,
     "stream": StreamJob,
@@ -313,7 +313,11 @@ class Dispatcher:
             logger.log(level, "%s", self._line(job, f"{error.code.name}: {error}"))
         elif is_answer(error, self.registry):
             logger.info("%s", self._line(job, f"raised {type(error).__qualname__}"))
-        elif job.entry is not None and job.entry.kind in _OF_PLANS and is_plans_fault(error):
+        elif (
+            job.entry is not None
+            and job.entry.kind in _OF_PLANS
+            and (is_plans_fault(error) or is_told(error, job.entry))
+        ):
             text = self._line(job, f"raised {type(error).__qualname__}: {error}")
             logger.warning(
                 "%s", text, exc_info=error if logger.isEnabledFor(logging.DEBUG) else None
@@ -345,8 +349,8 @@ class Dispatcher:
 
     def _invoke_other(self, entry: Entry, request: Request) -> Any:
         args = list(request.args)
-        if entry.kind == "query":
-            return self._query(entry, request, args)
+        if entry.kind in {"query", "write"}:
+            return self._of_rows(entry, request, args)
         if entry.kind == "builtin":
             _check(entry, args, request.kwargs)
             return entry.target()
@@ -369,10 +373,12 @@ class Dispatcher:
             result if entry.style == "stream" else [self.returned(entry, result), subject.changed()]
         )
 
-    def _query(self, entry: Entry, request: Request, args: list[Any]) -> Any:
+    def _of_rows(self, entry: Entry, request: Request, args: list[Any]) -> Any:
         if request.kwargs:
             raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes no keywords.")
         request.began = True
+        if entry.kind == "write":
+            return writing.write(entry, args, self._scope(request))
         run = querying.iterate if entry.style == "stream" else querying.query
         return run(entry, args, self._scope(request))
 

@@ -8,7 +8,8 @@ The rules:
   would take the verdict for ours and eject a healthy server.
 * An exception with a remote name, or one that is itself in the closed table, shows its message and
   its plain arguments. Of any other the caller learns the class's name; the message only where
-  tracebacks are shown, for it was written for this project's own log.
+  tracebacks are shown, for it was written for this project's own log. What writing rows makes of a
+  database's error (``Told``) was written for the caller.
 * Nothing is read from an exception but its class, ``str()`` and plain ``args``.
 """
 
@@ -31,7 +32,7 @@ from ..values.exceptions import nearest_base, qualified_name, table_name, valida
 
 if TYPE_CHECKING:
     from ..context import ServedCall
-    from ..registry import Registry
+    from ..registry import Entry, Registry
     from ..serializers import Serializer
 
 MAX_MESSAGE = 8_000  # characters; the control frame's own bound is a little above
@@ -64,6 +65,13 @@ class Refusal(Exception):
         super().__init__(message)
         self.code = code
         self.chain = chain
+
+
+class Told:
+    """Makes a class of exceptions one whose message was made for the caller.
+
+    It comes before the class of the table that callers know it as.
+    """
 
 
 def failure_for(
@@ -124,14 +132,22 @@ def is_plans_fault(error: BaseException) -> bool:
     return True
 
 
+def is_told(error: BaseException, entry: Entry) -> bool:
+    """Tell an error that is the caller's to know who wrote what must not be."""
+    return isinstance(error, Told) or (entry.kind == "write" and isinstance(error, ValidationError))
+
+
 def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str, dict[str, Any]]:
-    cls = type(error)
+    cls: Any = type(error)
+    told = isinstance(error, Told)
+    if told:
+        cls = next(each for each in cls.__mro__ if table_name(each) is not None)
     names = registry.exception_names(cls)
     base = nearest_base(cls)
     details: dict[str, Any] = {"type": qualified_name(cls), "names": names}
     if base is not None:
         details["base"] = base
-    if not names and not show and (table_name(cls) is None or issubclass(cls, Error)):
+    if not told and not names and not show and (table_name(cls) is None or issubclass(cls, Error)):
         return f"{cls.__qualname__} (its message is in the server's log)", details
     if isinstance(error, FieldError) and not show:
         # Django goes on with the names of all fields there are, declared or not.

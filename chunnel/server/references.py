@@ -39,6 +39,14 @@ def resolve(
     return found.value(args), found.value(kwargs)
 
 
+def referring(scope: Scope, *parts: Any) -> tuple[Any, ...]:
+    """Return plans or expressions with instances in place of references."""
+    found = References(scope)
+    for part in parts:
+        found.collect(part)
+    return tuple(map(found.part, parts))
+
+
 class References:
     """The references in one call's arguments."""
 
