@@ -103,7 +103,7 @@ def _multiplied(exposed: ExposedModel, rpc: str) -> Iterator[Hint]:
         for aggregate, paths in _aggregates(expression):
             prefixes = {path.partition("__")[0] for path in paths} & many
             crossed |= prefixes
-            if prefixes and not (isinstance(aggregate, Count) and aggregate.distinct):
+            if prefixes and not (isinstance(aggregate, Count) and _is_distinct(aggregate)):
                 wrong.setdefault(name, set()).update(prefixes)
     if len(crossed) > 1 and wrong:
         yield Hint(
@@ -123,9 +123,18 @@ def _aggregates(expression: Any) -> Iterator[tuple[Aggregate, list[str]]]:
             yield from _aggregates(each)
 
 
+# The stubs of these classes lack the attributes.
+def _is_distinct(aggregate: Any) -> bool:
+    return bool(aggregate.distinct)
+
+
+def _path(reference: Any) -> str:
+    return str(reference.name)
+
+
 def _paths(expression: Any) -> Iterator[str]:
     if isinstance(expression, F):
-        yield expression.name
+        yield _path(expression)
     elif isinstance(expression, Expression):
         for each in expression.get_source_expressions():
             yield from _paths(each)
