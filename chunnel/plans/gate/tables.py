@@ -51,9 +51,7 @@ class Table:
         self.lookups = {name: tuple(lookups) for name, lookups in schema.filter_fields}
         self.documents: set[str] = set()
         self.keys = self._keys()
-        self.ordering = {name: self._joins(name) for name in schema.ordering_fields}
-        if schema.pk in self.ordering:
-            self.ordering["pk"] = ()
+        self.ordering = self._ordering()
         self.writable = {
             field.name: field
             for field in schema.fields
@@ -76,12 +74,25 @@ class Table:
             joins = self._joins(name)
             column = self.columns.get(name)
             spellings = {name} if column is None else {name, attname(column)}
+            if name == pk:
+                spellings.add("pk")
             for spelling in spellings:
                 found.update({f"{spelling}__{lookup}": joins for lookup in lookups})
                 if "exact" in lookups:
                     found[spelling] = joins
             if column is not None and column.type == "JSONField":
                 self.documents.update((name, *(f"{name}__{lookup}" for lookup in lookups)))
+        return found
+
+    def _ordering(self) -> dict[str, tuple[Join, ...]]:
+        """Return every legal name to order by, with the relations it crosses."""
+        found = {name: self._joins(name) for name in self.schema.ordering_fields}
+        for name in self.schema.ordering_fields:
+            column = self.columns.get(name)
+            if column is not None:  # a foreign key's own value; its name means the related order
+                found[attname(column)] = ()
+        if self.schema.pk in found:
+            found["pk"] = ()
         return found
 
     def _joins(self, path: str) -> tuple[Join, ...]:

@@ -58,6 +58,19 @@ def test_ordering_by_the_key() -> None:
     assert Table("b.A", model("A", ordering_fields=("id",)), SCHEMAS.get).ordering["pk"] == ()
 
 
+def test_ordering_by_a_foreign_key() -> None:
+    """Its name means the order of the rows it leads to, its column the keys themselves."""
+    made = model("A", link("branch", "forward", "bank.Branch"), ordering_fields=("branch",))
+    assert Table("b.A", made, SCHEMAS.get).ordering.keys() == {"branch", "branch_id"}
+    assert "branch_id" not in TABLE.ordering
+
+
+def test_what_is_declared_of_the_key_goes_for_pk() -> None:
+    made = Table("b.A", model("A", filter_fields=(("id", ("gt",)),)), SCHEMAS.get)
+    assert {"id__gt", "pk__gt", "pk__in", "pk"} <= made.keys.keys()
+    assert "pk__gt" not in TABLE.keys
+
+
 def test_what_may_be_written() -> None:
     """By ``update()``: columns, and no relation to many rows."""
     assert TABLE.writable.keys() == {"uid", "day", "branch"}
