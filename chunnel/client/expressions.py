@@ -15,7 +15,7 @@ The rules:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +36,7 @@ from ..plans import (
     Condition,
     Expression,
     Holds,
+    Items,
     Leaf,
     Literal,
     Node,
@@ -46,6 +47,7 @@ from ..plans import (
     Tree,
     is_expression,
 )
+from ..plans.expressions import parts
 from ..plans.functions import FUNCTIONS
 from . import conditions
 from .fieldtypes import field_type, zone_name
@@ -363,6 +365,27 @@ _READERS: dict[type[Any], Callable[[Lifter, Any], Expression]] = {
     **dict.fromkeys(PLAIN_FUNCTIONS, Lifter._plain_function),
     **dict.fromkeys(COMPARISONS, Lifter._comparison),
 }
+
+
+def aggregates(expression: Any, names: Collection[str] = ()) -> bool:
+    """Say whether an expression of a plan has an aggregate in it.
+
+    ``names`` are annotations that have one. What stands in a subquery is that query's own.
+    """
+    match expression:
+        case Call(name) if FUNCTIONS[name].aggregate:
+            return True
+        case Ref(path):
+            return path in names
+        case Leaf(key, value):
+            return key.partition("__")[0] in names or aggregates(value, names)
+        case Node(_, _, children):
+            return any(aggregates(each, names) for each in children)
+        case Holds(inner):
+            return aggregates(inner, names)
+        case Call() | Condition() | Case() | Items():
+            return any(aggregates(each, names) for each in parts(expression))
+    return False
 
 
 def default_alias(expression: Any, kind: str) -> str:

@@ -23,6 +23,8 @@ from django.db.models.query import (
 )
 
 from ..plans import (
+    Alias,
+    Annotate,
     Combine,
     Dates,
     Datetimes,
@@ -39,7 +41,7 @@ from ..plans import (
     Values,
     ValuesList,
 )
-from .expressions import Lifter
+from .expressions import Lifter, aggregates
 from .nested import Description
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
@@ -364,8 +366,19 @@ class PlannedQuerySet(QuerySet[Any]):
                 return False
         if self._source is not None:
             return None
+        if self._grouped:
+            return False  # the model's own order is for rows, not for groups
         model = self._held
         return bool(model.ordering) if model is not None else None
+
+    @property
+    def _grouped(self) -> bool:
+        """Whether aggregates are among its annotations."""
+        found: set[str] = set()
+        for step in self._plan.steps:
+            if isinstance(step, Annotate | Alias):
+                found.update(name for name, each in step.expressions if aggregates(each, found))
+        return bool(found)
 
     @property
     def is_evaluated(self) -> bool:

@@ -44,6 +44,7 @@ from ..plans import (
 )
 from ..registry import ExposedModel
 from . import relations
+from .declared import apart
 from .expressions import Lift, zone
 from .relations import Choice
 from .scope import Scope
@@ -141,9 +142,10 @@ class _Steps:
         if self._shown and (row is None or _shows_all(row)):
             self._names = [name for name in declared if self._choice.shows(name)]
         wanted = {*self._names, *(declared.keys() & set(_first_parts(self._plan.steps)))}
-        return _annotated(
+        found = _annotated(
             queryset, {name: each for name, each in declared.items() if name in wanted}
         )
+        return _ordered_as(queryset, found) if self._shown and row is None else found
 
     # Steps
 
@@ -183,6 +185,8 @@ class _Steps:
                 return queryset.values(*fields, **self._lift.named(expressions))
             case ValuesList(names, expressions, flat, named):
                 fields = self._fields(queryset, names, expressions)
+                if flat and not names and not expressions:
+                    fields = fields[:1]  # as Django takes of each row what is first
                 added = self._lift.named(expressions)
                 queryset = _annotated(queryset, added)
                 return queryset.values_list(*fields, *added, flat=flat, named=named)
@@ -268,6 +272,18 @@ def _annotated(queryset: QuerySet[Any], expressions: Mapping[str, Any]) -> Query
         return queryset
     found: QuerySet[Any] = queryset.annotate(**expressions)
     return found
+
+
+def _ordered_as(queryset: QuerySet[Any], found: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``found`` in the model's own order, which Django drops where rows are grouped.
+
+    A declared annotation is a part of the row to its readers, who did not ask for groups.
+    """
+    query = found.query
+    if query.group_by is None or query.group_by == queryset.query.group_by or query.order_by:
+        return found
+    ordering = found.model._meta.ordering if query.default_ordering else ()
+    return found.order_by(*ordering) if ordering else found
 
 
 def _index(plan: Plan, part: Plan) -> int:

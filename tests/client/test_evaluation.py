@@ -247,6 +247,15 @@ def _types(value: Any) -> Any:
     return type(value)
 
 
+def test_declared_aggregates_leave_the_order_alone() -> None:
+    """Grouped rows have no order in Django; a row that has an aggregate of its own is no group."""
+    local.Publisher.objects.create(name="AAA")
+    assert told(there.Publisher.all()) == told(here.Publisher.all())
+    assert told(there.Publisher.first()) == told(here.Publisher.first())
+    assert told(there.Publisher.reverse()) == told(here.Publisher.reverse())
+    assert told(there.Publisher.order_by("-pk")) == told(here.Publisher.order_by("-pk"))
+
+
 def test_async_twins() -> None:
     """Each gives what its synchronous twin gives."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db.models import Exists, F, OuterRef, Prefetch
+from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, Sum, When
+from django.db.models.functions import Coalesce
 
 from chunnel import remote
 from chunnel.client.lifting import lift
@@ -15,6 +17,7 @@ from chunnel.client.options import DEFAULT_OPTIONS
 from chunnel.client.planned import Source
 from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import QuerySetRef, RowSet
+from tests.apps.bank.models import Account as LocalAccount
 
 Account = remote.economy.bank.Account
 Branch = remote.economy.bank.Branch
@@ -96,3 +99,30 @@ def test_ordered() -> None:
     assert Account.objects.none().ordered is True
     assert returned().ordered is None
     assert returned().order_by("uid").ordered is True
+
+
+@pytest.mark.parametrize(
+    "grouped",
+    [
+        lambda qs: qs.annotate(n=Count("uid")),
+        lambda qs: qs.values("owner").annotate(n=Count("uid") + 1),
+        lambda qs: qs.alias(n=Coalesce(Sum("uid"), 0)).annotate(m=F("n")),
+        lambda qs: qs.alias(n=Sum("uid")).annotate(m=Q(n__gt=1)),
+        lambda qs: qs.annotate(m=Case(When(uid=1, then=Sum("uid")))),
+    ],
+)
+def test_groups_have_no_order(grouped: Callable[[Any], Any]) -> None:
+    """The model's own is for rows, as in Django."""
+    assert grouped(LocalAccount.objects.all()).ordered is False
+    assert grouped(Account.objects.all()).ordered is False
+    assert grouped(Account.objects.all()).order_by("uid").ordered is True
+
+
+def test_what_groups_nothing() -> None:
+    """Values of the row, and aggregates of another query."""
+    inner = Account.objects.annotate(n=Count("uid")).filter(n=OuterRef("uid"))
+    for found in (
+        Account.objects.annotate(x=F("uid") + 1, y=Q(uid=1), z=Exists(inner)),
+        Account.objects.all(),
+    ):
+        assert found.ordered is None
