@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
 from django.test import override_settings
 
-from chunnel.registry import Entry, ExposedModel
+from chunnel.registry import Entry, ExposedModel, Registry
 
 from .variety import Variety, exposed
 
@@ -84,6 +84,22 @@ def test_what_may_be_written_is_sorted(shop: Variety) -> None:
 def test_both_ends_of_a_many_to_many(shop: Variety) -> None:
     found = exposed(shop.label, fields=["things"], writable_fields=["things"])
     assert found.writable.many == ("things",)
+
+
+def test_the_other_end_of_a_foreign_key_is_open_where_its_column_is(shop: Variety) -> None:
+    """The other model says so, which may be exposed later."""
+    own = Registry()
+    maker = exposed(shop.maker, own, fields=["thing_set", "code"])
+    assert set(doors(maker)) == {"relate"}
+    assert not maker.written_there("thing_set")
+    exposed(shop.thing, own, fields=["maker"], writable_fields=["maker"])
+    assert maker.written_there("thing_set")
+    assert [field.writable for field in maker.schema.fields] == [True, False]
+    own.remove("shop.Thing")
+    exposed(shop.thing, own, fields=["maker", "title"], writable_fields=["title"])
+    assert not maker.written_there("thing_set")
+    assert not maker.written_there("code")
+    assert not maker.written_there("nothing")
 
 
 class Elsewhere:
