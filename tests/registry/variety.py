@@ -37,7 +37,7 @@ class Variety:
                 app_label = "bank"
 
         class Note(models.Model):
-            content_type = models.ForeignKey(ContentType, models.CASCADE)
+            content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
             object_id = models.IntegerField()
             about = GenericForeignKey()
 
