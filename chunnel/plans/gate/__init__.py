@@ -5,10 +5,11 @@ What is not declared is refused, by name, and the refusal lists what is legal. T
 * A condition's key must be, letter for letter, one of the keys that ``filter_fields`` spells out:
   each declared path alone (which means ``exact``) and with each declared lookup. ``pk``,
   ``pk__exact`` and ``pk__in`` are always legal, and so are they under the key field's own name;
-  what is declared of that field is legal of ``pk`` too. Nothing is parsed or resolved, so no spelling can mean more than what was declared. A declared
-  foreign key may be written with ``_id`` as well. Or the key begins with the name of an annotation
-  and goes on with a lookup of a closed list. This holds wherever a condition stands: in filters, in
-  ``Case``, in an aggregate's ``filter``.
+  what is declared of that field is legal of ``pk`` too. A declared foreign key may be written with
+  ``_id`` as well. Nothing is parsed or resolved, so no spelling can mean more than what was
+  declared. Or the key begins with the name of an annotation and goes on with a lookup of a closed
+  list. This holds wherever a condition stands: in filters, in ``Case``, in an aggregate's
+  ``filter``.
 * What is computed with, shown or aggregated must be readable: a column in ``fields``, an
   annotation, or a path whose every relation is in ``fields`` and leads to an exposed model where
   the end is readable too. ``filter_fields`` and ``ordering_fields`` make nothing readable.

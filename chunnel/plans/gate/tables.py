@@ -51,7 +51,11 @@ class Table:
         self.lookups = {name: tuple(lookups) for name, lookups in schema.filter_fields}
         self.documents: set[str] = set()
         self.keys = self._keys()
-        self.ordering = self._ordering()
+        self.ordering = {
+            spelling: self._joins(name)
+            for name in schema.ordering_fields
+            for spelling in self._spellings(name)
+        }
         self.writable = {
             field.name: field
             for field in schema.fields
@@ -72,28 +76,21 @@ class Table:
         }
         for name, lookups in self.lookups.items():
             joins = self._joins(name)
-            column = self.columns.get(name)
-            spellings = {name} if column is None else {name, attname(column)}
-            if name == pk:
-                spellings.add("pk")
-            for spelling in spellings:
+            for spelling in self._spellings(name):
                 found.update({f"{spelling}__{lookup}": joins for lookup in lookups})
                 if "exact" in lookups:
                     found[spelling] = joins
+            column = self.columns.get(name)
             if column is not None and column.type == "JSONField":
                 self.documents.update((name, *(f"{name}__{lookup}" for lookup in lookups)))
         return found
 
-    def _ordering(self) -> dict[str, tuple[Join, ...]]:
-        """Return every legal name to order by, with the relations it crosses."""
-        found = {name: self._joins(name) for name in self.schema.ordering_fields}
-        for name in self.schema.ordering_fields:
-            column = self.columns.get(name)
-            if column is not None:  # a foreign key's own value; its name means the related order
-                found[attname(column)] = ()
-        if self.schema.pk in found:
-            found["pk"] = ()
-        return found
+    def _spellings(self, name: str) -> set[str]:
+        """Return all ways to write a declared path: a column has up to three names."""
+        column = self.columns.get(name)
+        if column is None:
+            return {name}
+        return {name, attname(column)} | ({"pk"} if name == self.schema.pk else set())
 
     def _joins(self, path: str) -> tuple[Join, ...]:
         """Return what a declared path crosses; what is not known counts as a relation to many."""
