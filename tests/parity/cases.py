@@ -4,8 +4,9 @@ A body is given something whose attributes are the models, ``lib.Book``, local o
 one thing about them; what it returns is evaluated. Unless the table says otherwise, both sides must
 give the same value or raise the same error, the remote one with one request and no more statements.
 
-``requests(n, body)`` takes ``n`` requests, ``told(kind, words, body)`` is refused by the remote side
-alone, on purpose, in words that say why.
+``requests(n, body)`` takes ``n`` requests. ``referring(body)`` fetches an instance and names it in
+a second request, for which the server loads it anew, with one statement more. ``told(kind, words,
+body)`` is refused by the remote side alone, on purpose, in words that say why.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from .normal import Outcome
 from .world import Sides
 
 Body = Callable[[Any], Any]
@@ -26,6 +28,7 @@ class Case(NamedTuple):
 
     body: Body
     requests: int = 1
+    more: int = 0  # statements
     kind: str | None = None
     words: str = ""
 
@@ -35,9 +38,14 @@ def requests(number: int, body: Body) -> Case:
     return Case(body, number)
 
 
+def referring(body: Body, *, requests: int = 2, more: int = 1) -> Case:
+    """Expect a second request that names an instance which the first one fetched."""
+    return Case(body, requests, more)
+
+
 def told(kind: str, words: str, body: Body, *, requests: int = 0) -> Case:
     """Expect the remote side to raise this error, with these words in its text."""
-    return Case(body, requests, kind, words)
+    return Case(body, requests, 0, kind, words)
 
 
 def _parameters(table: Mapping[str, Body | Case], number: int) -> list[Any]:
@@ -55,8 +63,8 @@ def reading(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..
         found = both.remote(case.body)
         if case.kind is None:
             local = both.local(case.body)
-            assert found.shown == local.shown
-            assert found.statements <= local.statements
+            _check_same(found, local)
+            assert found.statements <= local.statements + case.more
         else:
             _check_told(found, case)
         _check_requests(found, case)
@@ -71,7 +79,7 @@ def writing(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..
     def test(case: Case, both: Sides) -> None:
         local, found, local_rows, remote_rows = both.changing(case.body)
         if case.kind is None:
-            assert found.shown == local.shown
+            _check_same(found, local)
             assert remote_rows == local_rows
         else:
             _check_told(found, case)
@@ -80,12 +88,19 @@ def writing(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..
     return test
 
 
-def _check_told(found: Any, case: Case) -> None:
+def _check_same(found: Outcome, local: Outcome) -> None:
+    try:
+        assert found.shown == local.shown
+    except AssertionError as error:
+        raise error from found.error or local.error
+
+
+def _check_told(found: Outcome, case: Case) -> None:
     assert found.error is not None, found.value
     assert type(found.error).__name__ == case.kind, repr(found.error)
     assert re.search(case.words, str(found.error)), str(found.error)
 
 
-def _check_requests(found: Any, case: Case) -> None:
+def _check_requests(found: Outcome, case: Case) -> None:
     listed = "\n".join(found.requests)
     assert len(found.requests) == case.requests, f"{listed}\n{found.error!r}"

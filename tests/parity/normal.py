@@ -20,10 +20,15 @@ from django.db.models import Model, QuerySet
 
 from chunnel.client.models import RemoteInstance
 
-from ..apps.library.models import Book, Publisher
+from ..apps.library.models import Author, Book, Film, Publisher
 
-HIDDEN = {Book: {"shelf_price"}}  # columns that are not exposed
-DECLARED = {"size", "shouted"}  # of remote instances alone: annotations and properties
+# Columns that are not exposed, and the annotations and properties that remote instances have.
+APART = {
+    Author: {"shouted"},
+    Book: {"shelf_price"},
+    Film: {"item_ptr_id"},
+    Publisher: {"size"},
+}
 
 
 class Outcome(NamedTuple):
@@ -95,13 +100,11 @@ def normal(value: Any, *, in_order: bool = True) -> Any:
 
 def _instance(value: Any) -> Any:
     model = apps.get_model(value._meta.label)
-    hidden = HIDDEN.get(model, set())
-    if isinstance(value, RemoteInstance) and model is not Book and model is not Publisher:
-        hidden = hidden | DECLARED
+    apart: set[str] = APART.get(model, set())
     attributes = {
         name: normal(each)
         for name, each in sorted(vars(value).items())
-        if not name.startswith("_") and name not in hidden
+        if not name.startswith("_") and name not in apart
     }
     return [value._meta.label, normal(value.pk), attributes]
 

@@ -1,7 +1,7 @@
 """One database, the library in it, and a server process that exposes it.
 
-``Sides`` runs a test body twice: on the local models, whose queries a router leads to that database,
-and on the remote ones. It compares what came of it, and counts requests and SQL statements.
+``Sides`` runs a test body twice: on the local models, whose queries a router leads to that
+database, and on the remote ones. It says what came of it, and counts requests and SQL statements.
 """
 
 from __future__ import annotations
