@@ -5,8 +5,8 @@ The rules:
 * On PostgreSQL the time that remains becomes the connection's ``statement_timeout``, unless a
   shorter one is set already, and what was set before is put back. If the transaction was aborted
   meanwhile, its end puts it back. These statements are the driver's: no log of queries has them.
-* What opens a cursor that outlives its transaction is run by PostgreSQL as part of the COMMIT, which
-  no timeout of statements covers. A timer cancels that, and the connection is not used again.
+* A cursor that outlives its transaction is filled by PostgreSQL as part of the COMMIT, which
+  no timeout of statements covers. A timer cancels it, and that connection is not used again.
 * On SQLite a handler that runs every few instructions interrupts the query at the deadline.
 * Other databases are left alone.
 * The failure is the deadline's, not the database's. What the database ended earlier for a reason of

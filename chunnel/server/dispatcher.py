@@ -360,9 +360,11 @@ class Dispatcher:
         _check(entry, [None, *rest], request.kwargs)
         rest, kwargs = self._resolve(request, rest, request.kwargs)
         if entry.kind == "manager":
-            manager = querying.manager(entry, first, self._scope(request))
+            scope = self._scope(request)
+            manager = querying.manager(entry, first, scope)
             request.began = True
-            result = getattr(manager, entry.attribute)(*rest, **kwargs)
+            with querying.patience(entry, scope):
+                result = getattr(manager, entry.attribute)(*rest, **kwargs)
             return result if request.refining is None else self._refined(request, result)
         subject = methods.subject(entry, first, self._scope(request))
         request.began = True

@@ -11,6 +11,7 @@ The rules:
 
 from __future__ import annotations
 
+import datetime
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -238,6 +239,8 @@ def zone(name: str | None) -> Any:
     """Return the time zone of this name."""
     if name is not None and not isinstance(name, str):
         raise QueryRefused("A time zone is given by its name.")
+    if name == "UTC":
+        return datetime.UTC  # as most write it
     try:
         return zone_from(name)
     except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,15 @@ def manager(entry: Entry, wire: Any, scope: Scope) -> Any:
     return found
 
 
+def patience(entry: Entry, scope: Scope) -> AbstractContextManager[None]:
+    """Return what ends a manager method at the call's deadline if it changes nothing.
+
+    The rows it works on are those of a plan.
+    """
+    until = None if entry.effect == "write" else scope.served.deadline
+    return deadline(until, scope.root(_owner(entry)).db)
+
+
 def read_plan(wire: Any) -> Plan:
     """Return the plan that came; raise the refusal if it is none."""
     return _read(Plan.from_wire, wire)  # type: ignore[no-any-return]
@@ -147,6 +156,8 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except QueryRefused as error:
+        if error.call is not None:  # of another project, which code of this one has asked
+            raise
         raise Refusal(FailureCode.QUERY_REFUSED, str(error)) from error
 
 

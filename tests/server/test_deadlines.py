@@ -14,8 +14,8 @@ from chunnel.plans import Of, Plan, Values
 from chunnel.protocol.messages import FailureCode
 from chunnel.server.deadlines import deadline
 from chunnel.server.failures import Refusal
-from tests.apps.library.models import Publisher
-from tests.apps.library.rpc import PublisherRPC
+from tests.apps.library.models import Book, BookQuerySet, Publisher
+from tests.apps.library.rpc import BookRPC, PublisherRPC
 
 from .caller import Caller, Failed
 from .databases import postgresql
@@ -186,4 +186,18 @@ class TestPlans:
         asked = Plan("library.Book").then(Of("library.Publisher", 1, "books"))
         with pytest.raises(Failed) as raised:
             call("library.Book.objects", asked.to_wire(), "rows", _meta={"remaining": 200})
+        assert raised.value.code == FailureCode.DEADLINE
+
+    def test_a_manager_method_that_reads(
+        self, call: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            BookRPC,
+            "get_queryset",
+            lambda self, context: Book.objects.filter(pk=RawSQL(ENDLESS, ())),
+        )
+        monkeypatch.setattr(BookQuerySet, "cheap", lambda self, limit=0: list(self))
+        with pytest.raises(Failed) as raised:
+            plan = Plan("library.Book").to_wire()
+            call("library.Book.objects.cheap", plan, _meta={"remaining": 200})
         assert raised.value.code == FailureCode.DEADLINE

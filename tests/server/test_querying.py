@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
+from chunnel.exceptions import CallInfo, QueryRefused
 from chunnel.plans import (
     Distinct,
     Exclude,
@@ -281,6 +282,21 @@ class TestGate:
         with pytest.raises(Failed) as raised:
             call("bank.Account.objects.overdrawn", ACCOUNTS.then(step).to_wire())
         assert raised.value.code == FailureCode.QUERY_REFUSED
+
+    def test_a_refusal_of_another_project_is_not_ours(
+        self, call: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Code of a model may ask elsewhere, and be refused there."""
+
+        def text(self: Account) -> str:
+            error = QueryRefused("over there")
+            error.call = CallInfo("elsewhere", "a.B.objects")
+            raise error
+
+        monkeypatch.setattr(Account, "__str__", text)
+        with pytest.raises(Failed) as raised:
+            call.query(ACCOUNTS)
+        assert raised.value.code == FailureCode.UPSTREAM
 
     def test_an_operation_that_does_not_exist(self, call: Caller) -> None:
         for op in ("delete", "update", "raw", "__class__"):
