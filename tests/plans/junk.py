@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from chunnel.plans import expressions, wire
+
+UNHURRIED = settings(
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+    ],
+)
+"""A busy machine is no fault, and neither is a large plan."""
 
 WORDS = (
     *wire._READERS,

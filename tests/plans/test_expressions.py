@@ -41,7 +41,7 @@ from chunnel.plans.expressions import (
     parts,
 )
 
-from .junk import junk
+from .junk import UNHURRIED, junk
 
 INNER = Plan("bank.Branch", (Filter(Leaf("city", Outer("owner"))),))
 EACH: tuple[Expression, ...] = (
@@ -163,6 +163,7 @@ def test_parts() -> None:
     assert found[Ref] == found[Outer] == found[Literal] == found[Subquery] == []
 
 
+@UNHURRIED
 @given(junk() | st.lists(junk(), min_size=1, max_size=4))
 def test_anything_is_an_expression_or_malformed(wire: Any) -> None:
     """What is accepted says the same again."""

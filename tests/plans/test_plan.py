@@ -24,6 +24,8 @@ from chunnel.plans import (
     ValuesList,
 )
 
+from .junk import UNHURRIED
+
 STEPS = (
     Filter(Leaf("a__gt", Decimal(5))),
     Exclude(Node("or", True, (Leaf("a", [1, 2]), Node("and", False, ())))),
@@ -116,6 +118,7 @@ _ANY = st.recursive(
 )
 
 
+@UNHURRIED
 @given(_ANY | st.tuples(st.just("bank.Account"), st.lists(_ANY)))
 def test_anything_is_a_plan_or_malformed(wire: Any) -> None:
     """What is accepted says the same again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chunnel.exceptions import QueryRefused
@@ -41,7 +41,7 @@ from chunnel.plans import (
 from chunnel.plans.plan import Fetch
 
 from .gate.declared import RULES
-from .junk import junk
+from .junk import UNHURRIED, junk
 
 INNER = Plan("bank.Branch", (Filter(Leaf("city", "Bern")),))
 NAMED = (("n", Call("Count")), ("m", Ref("n")))
@@ -112,7 +112,7 @@ def test_nested_too_deep() -> None:
             Plan.from_wire(wire)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@UNHURRIED
 @given(junk() | st.tuples(st.just("bank.Account"), st.lists(junk(), max_size=4)))
 def test_anything_is_a_plan_or_malformed(wire: Any) -> None:
     """What is accepted says the same again, and the gate can judge it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chunnel.exceptions import QueryRefused
@@ -52,6 +52,7 @@ from chunnel.plans import (
 )  # fmt: skip
 from chunnel.plans.plan import Fetch
 
+from ..junk import UNHURRIED
 from .declared import rules
 from .strategies import plans
 
@@ -107,7 +108,7 @@ def let_through(plan: Plan) -> bool:
     return True
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+@UNHURRIED
 @given(plans())
 def test_these_plans_are_legal(plan: Plan) -> None:
     """Else nothing would follow from a refusal."""
@@ -115,7 +116,7 @@ def test_these_plans_are_legal(plan: Plan) -> None:
     assert Plan.from_wire(plan.to_wire()) == plan
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+@UNHURRIED
 @given(plans(), st.sampled_from(POISONS), st.data())
 def test_no_place_takes_another_name(plan: Plan, poison: str, data: st.DataObject) -> None:
     _, put = data.draw(st.sampled_from(list(places(plan, lambda new: new))))

@@ -37,6 +37,7 @@ from chunnel.plans import (
 from chunnel.plans.functions import LOOKUPS
 from chunnel.plans.plan import Fetch
 
+from ..junk import UNHURRIED
 from .asking import allowed, refusal
 from .declared import ACCOUNT, PLAN, RULES, check, link, model, rules
 
@@ -120,6 +121,7 @@ class TestConditions:
         ):
             assert "legal are" in refusal(step)
 
+    @UNHURRIED
     @given(st.text(alphabet="abcdefghiklmnoprstuwxyd_", max_size=30))
     def test_no_other_spelling(self, key: str) -> None:
         known = key in RULES.table.keys or key.split("__", maxsplit=1)[0] == "total"
