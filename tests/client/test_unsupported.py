@@ -12,6 +12,8 @@ from chunnel import remote
 from chunnel.client.querysets import RemoteQuerySet
 from chunnel.client.unsupported import ATTRIBUTES, supported
 
+from ..live import ROOT
+
 NAMES = [name for name in dir(QuerySet) if not name.startswith("__")]
 
 
@@ -47,3 +49,16 @@ def test_supported() -> None:
         "aupdate_or_create",
         "query", "ordered", "is_evaluated",
     }  # fmt: skip
+
+
+def test_the_reference_names_every_method() -> None:
+    """Those that work, and those that do not, in the table of methods."""
+    page = (ROOT / "docs" / "reference" / "querysets.rst").read_text()
+    table = page[page.index("\nMethods\n") : page.index("\nConditions and expressions\n")]
+    refused = {
+        name
+        for name in dir(QuerySet)
+        if name[0] != "_" and name not in ATTRIBUTES and name not in supported(RemoteQuerySet)
+    }
+    methods = set(supported(RemoteQuerySet)) - {"ordered", "query", "is_evaluated"}
+    assert {name for name in methods | refused if f"``{name}``" not in table} == set()
