@@ -101,14 +101,17 @@ class Instance:
     def _set_key(self, value: Any) -> None:
         if not self._adding and self._key is not None:
             self._check_key(value)
-        name = self._key_name
-        if name is not None:
-            self.__dict__[name] = value
+        state, name = self.__dict__, self._key_name
+        if name is None:  # not known yet, if it is readable at all
+            state["_key"] = value
+            state["_edited"] = self._edited | {"pk"}
+            return
+        state[name] = value
         if self._adding:
-            self.__dict__["_edited"] = self._edited | {name or "pk"}
-            self.__dict__["_key"] = value if name is None else None
+            state["_key"] = None
+            state["_edited"] = self._edited | {name}
         else:
-            self.__dict__["_key"] = value
+            state["_key"] = value
 
     def _check_key(self, value: Any) -> None:
         if value is not None and value != self._key:

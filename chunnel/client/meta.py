@@ -44,18 +44,20 @@ class RemoteField:
         self.flatchoices = list(schema.choices)
         self.editable = schema.writable
         self.primary_key = primary_key
-        self.concrete = schema.kind in COLUMNS
-        self.is_relation = is_forward(schema) or not self.concrete
+        column = schema.kind in COLUMNS
+        reverse = not column and schema.type not in _DECLARED_HERE
+        self.concrete = not reverse
+        self.is_relation = is_forward(schema) or not column
         self.related_name = schema.relation
         self.one_to_one = schema.type in _ONE
         self.many_to_many = schema.type in _MANY_TO_MANY
-        self.many_to_one = self.is_relation and self.concrete and not self.one_to_one
+        self.many_to_one = self.is_relation and column and not self.one_to_one
         self.one_to_many = schema.kind == "many" and not self.many_to_many
-        self.auto_created = not self.concrete and schema.type not in _DECLARED_HERE
+        self.auto_created = reverse or (primary_key and schema.type.endswith("AutoField"))
         self.hidden = False
         self.serialize = True
         self._schema = schema
-        if self.auto_created and schema.query_name:
+        if reverse and schema.query_name:
             self.name = schema.query_name
 
     def __repr__(self) -> str:
@@ -112,7 +114,8 @@ class RemoteEnd:
     def __init__(self, field: RemoteField):
         self.field = field
         self.model = field.related_model
-        self.field_name = field._schema.target if field.concrete else None  # noqa: SLF001
+        schema = field._schema  # noqa: SLF001 - a field of ours
+        self.field_name = schema.target if schema.kind in COLUMNS else None
 
     def __repr__(self) -> str:
         return f"<the other end of {self.field!r}>"

@@ -91,7 +91,6 @@ class InstanceState:
         state = self._instance.__dict__
         if value and not self._instance._adding:  # a copy: all of it is new
             state["_edited"] = self._instance._edited.union(self._instance._fetched)
-            state["_key"] = None
         state["_adding"] = bool(value)
 
 

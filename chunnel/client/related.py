@@ -11,7 +11,6 @@ from django.db import NotSupportedError
 
 from ..plans import Of, Plan
 from ..values import Relation
-from .declared import find_field
 from .managers import RemoteManager
 from .options import DEFAULT_OPTIONS
 from .querysets import RemoteQuerySet
@@ -44,18 +43,12 @@ class RelatedManager(RemoteManager):
     def get_queryset(self) -> RemoteQuerySet:
         """Return the queryset of these rows, with the rows if they were fetched along."""
         instance, name = self._instance, self._relation.name
-        kept = (instance._related or {}).get(name)
-        if isinstance(kept, RemoteQuerySet):
-            return kept
         owner = instance._chunnel_class
         step = Of(".".join(owner._chunnel_path), instance.pk, name)
         made = RemoteQuerySet(self.model, Plan(".".join(self.model._chunnel_path), (step,)))
         if instance._peers is not None:
             made._mode = "peers"
-        if kept is not None:
-            made._result_cache = kept
-            assert instance._related is not None
-            instance._related[name] = made
+        made._result_cache = (instance._related or {}).get(name)
         return made
 
     def all(self) -> RemoteQuerySet:
@@ -118,18 +111,11 @@ class RelatedManager(RemoteManager):
         await self._arelate("clear", ())
 
     def _check(self, method: str, **options: Any) -> None:
-        name, owner = self._relation.name, self._instance._chunnel_class
         for option, value in options.items():
             if value:
                 raise NotSupportedError(
                     f"{method}() of a remote relation does not support {option}."
                 )
-        field = find_field(self._instance._held, name)
-        if field is not None and field.type == "ManyToOneRel":
-            raise NotSupportedError(
-                f"{name!r} of {owner.__name__} is the other end of a foreign key; set that of the "
-                f"instances, and save them."
-            )
 
     def _relate(self, operation: str, objs: Iterable[Any]) -> None:
         name, args = self._call(operation, objs)

@@ -163,17 +163,15 @@ class Saving(Instance):
         if model is None:
             names = {*self._edited, *(self._fetched if whole else ())}
             return {name: state[name] for name in sorted(names) if name in state}
+        key = find_field(model, model.pk)
+        if key is not None and "pk" in self._edited:  # set when nobody knew its name
+            state[attname(key)] = self._key
+        wanted = state.keys() if whole else self._edited
         return {
             field.name: self._value(field)
             for field in columns(model)
-            if attname(field) in self._edited or (whole and self._copies(model, field))
+            if attname(field) in wanted and not (field == key and state[attname(field)] is None)
         }
-
-    def _copies(self, model: ModelSchema, field: FieldSchema) -> bool:
-        name = attname(field)
-        return name in self.__dict__ and not (
-            field.name == model.pk and self.__dict__[name] is None
-        )
 
     def _value(self, field: FieldSchema) -> Any:
         """Return the value of a column as it travels: an instance that was assigned as itself."""

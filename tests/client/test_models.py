@@ -10,15 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.exceptions import FieldDoesNotExist
 from django.template import Context, Template
 
 from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
-from chunnel.client.meta import RemoteField
 from chunnel.client.models import instances_class, make_instance, reference
 from chunnel.client.names import NOT_STEPS
 from chunnel.client.unsupported import ATTRIBUTES, DUCKS
-from chunnel.schema import FieldSchema
 from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import InstanceRef
 
@@ -243,54 +240,3 @@ def test_instances_as_results(bank: str) -> None:  # noqa: F811
     assert account == economy.bank.Account.objects.get(uid=2)
     assert (account.owner, account.balance) == ("o2", Decimal(20))
     assert "secret" not in vars(account)
-
-
-class TestMeta:
-    """``_meta``: names are known here, fields are the schema's."""
-
-    def test_without_a_server(self) -> None:
-        """What a page needs to say that nothing was found is known."""
-        meta = economy.money.BigAccount._meta
-        assert (meta.app_label, meta.model_name, meta.object_name) == (
-            "money",
-            "bigaccount",
-            "BigAccount",
-        )
-        assert (meta.label, meta.label_lower) == ("money.BigAccount", "money.bigaccount")
-        assert (meta.verbose_name, meta.verbose_name_plural) == ("big account", "big accounts")
-        assert pickle.loads(pickle.dumps(meta)) == meta
-        assert meta.model is economy.money.BigAccount
-        assert not hasattr(meta, "db_table")
-        with pytest.raises(ConnectionLost):
-            meta.fields
-
-    def test_fields(self, bank: str) -> None:  # noqa: F811
-        """Names, types, choices and help texts, of readable fields alone."""
-        meta = economy.bank.Account._meta
-        fields = {field.name: field for field in meta.fields}
-        assert "secret" not in fields
-        assert fields["balance"].get_internal_type() == "DecimalField"
-        assert fields["uid"].help_text == "The citizen's number."
-        assert ("current", "Current account") in fields["kind"].choices
-        assert fields["owner"].verbose_name == "owner"
-        assert meta.get_field("owner").value_from_object(_account()) == "Ann"
-        assert economy.bank.Branch._meta.verbose_name_plural == "branches"
-        assert economy.bank.Branch._meta.pk.name == "id"
-        assert (fields["branch"].attname, fields["owner"].attname) == ("branch_id", "owner")
-        assert meta.ordering == ("uid",)
-        with pytest.raises(FieldDoesNotExist, match="secret"):
-            meta.get_field("secret")
-
-    def test_foreign_keys(self) -> None:
-        """They are named as their keys, also where the other model is not exposed."""
-        for kind in ("ForeignKey", "OneToOneField"):
-            hidden = RemoteField(
-                economy.bank.Account, FieldSchema("owner", kind, "owner"), primary_key=False
-            )
-            assert (hidden.attname, hidden.is_relation) == ("owner_id", True)
-            assert hidden.value_from_object(_account(owner_id=3)) == 3
-
-    def test_not_exposed(self, bank: str) -> None:  # noqa: F811
-        """A model that the schema does not have has no fields to show."""
-        with pytest.raises(LookupError, match=r"bank\.Nothing"):
-            economy.bank.Nothing._meta.fields
