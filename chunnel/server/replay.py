@@ -142,10 +142,10 @@ class _Steps:
         if self._shown and (row is None or _shows_all(row)):
             self._names = [name for name in declared if self._choice.shows(name)]
         wanted = {*self._names, *(declared.keys() & set(_first_parts(self._plan.steps)))}
-        found = _annotated(
-            queryset, {name: each for name, each in declared.items() if name in wanted}
-        )
-        return _ordered_as(queryset, found) if self._shown and row is None else found
+        if not wanted:
+            return queryset
+        computed = apart(self._exposed.model, declared)
+        return _annotated(queryset, {name: computed[name] for name in declared if name in wanted})
 
     # Steps
 
@@ -272,18 +272,6 @@ def _annotated(queryset: QuerySet[Any], expressions: Mapping[str, Any]) -> Query
         return queryset
     found: QuerySet[Any] = queryset.annotate(**expressions)
     return found
-
-
-def _ordered_as(queryset: QuerySet[Any], found: QuerySet[Any]) -> QuerySet[Any]:
-    """Return ``found`` in the model's own order, which Django drops where rows are grouped.
-
-    A declared annotation is a part of the row to its readers, who did not ask for groups.
-    """
-    query = found.query
-    if query.group_by is None or query.group_by == queryset.query.group_by or query.order_by:
-        return found
-    ordering = found.model._meta.ordering if query.default_ordering else ()
-    return found.order_by(*ordering) if ordering else found
 
 
 def _index(plan: Plan, part: Plan) -> int:
