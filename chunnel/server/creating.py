@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, NotSupportedError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Field, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
@@ -75,9 +75,10 @@ def bulk_create(writer: Writer, plan: Plan, given: Any, options: Any) -> RowSet:
     writer.ask_add()
     narrows = writer.scope.narrows(writer.exposed)
     if ignore and narrows:
-        raise NotSupportedError(
+        raise Refusal(
+            FailureCode.QUERY_REFUSED,
             f"{writer.exposed.name}: with ignore_conflicts nobody knows which rows were created, "
-            f"so whether you may see them cannot be told."
+            f"so whether you may see them cannot be told.",
         )
     instances = []
     for values in writer.values(given, inserted=True):
@@ -88,9 +89,10 @@ def bulk_create(writer: Writer, plan: Plan, given: Any, options: Any) -> RowSet:
     made = writer.rows.bulk_create(instances, ignore_conflicts=ignore)
     if narrows:
         if any(each.pk is None for each in made):
-            raise NotSupportedError(
+            raise Refusal(
+                FailureCode.QUERY_REFUSED,
                 f"{writer.exposed.name}: this database does not tell the keys of many new rows, so "
-                f"whether you may see them cannot be told."
+                f"whether you may see them cannot be told.",
             )
         writer.check_stays([each.pk for each in made])
     return row_set(writer.exposed, made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.apps.bank.models import Account, Branch
 from tests.apps.library.seed import fill
 
 from .caller import Caller, lent, served
+from .writes import Shelf, Writes, shelf, writing, writing_for_good
 
 
 @pytest.fixture
@@ -56,3 +58,28 @@ def library(request: pytest.FixtureRequest) -> None:
     """The rows of the library's tables."""
     request.getfixturevalue("call" if "call" in request.fixturenames else "away")
     fill("default")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def shelf_of(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Shelf]:
+    with (
+        django_db_blocker.unblock(),
+        shelf(request.param, tmp_path_factory.mktemp("shelf")) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def writes(shelf_of: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
+    """The library on each database, written to in a transaction that is taken back."""
+    with django_db_blocker.unblock(), writing(shelf_of) as found:
+        yield found
+
+
+@pytest.fixture
+def for_good(shelf_of: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
+    """The library on each database, written to by a worker whose transactions end."""
+    with django_db_blocker.unblock(), writing_for_good(shelf_of) as found:
+        yield found
