@@ -225,7 +225,7 @@ class Lifter:
 
     def _cast(self, value: Any) -> Expression:
         kind = vars(value)["output_field"]
-        if getattr(kind, "max_length", None) is not None:
+        if type(kind) is models.CharField and kind.max_length is not None:
             raise NotSupportedError(
                 "Cast to a CharField with max_length is not supported by remote querysets."
             )

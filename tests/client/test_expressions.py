@@ -138,6 +138,10 @@ def lifted(value: Any) -> Any:
         (f.ExtractYear("a"), Call("ExtractYear", (a,))),
         (f.ExtractHour("a", tzinfo=datetime.UTC), Call("ExtractHour", (a,), (("tzinfo", "UTC"),))),
         (f.Cast("a", IntegerField()), Call("Cast", (a,), (INTEGER,))),
+        (
+            f.Cast("a", models.UUIDField()),
+            Call("Cast", (a,), (("output_field", FieldType("UUIDField")),)),
+        ),
         (f.Cast("a", DecimalField(max_digits=5, decimal_places=2)),
          Call("Cast", (a,), (("output_field", FieldType("DecimalField", 5, 2)),))),
         (Q(a=1), Condition(WHEN)),
