@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
-from django.db.models import FileField
+from django.db.models import Count, FileField
 from django.db.models.fields.files import FieldFile
 from django.test.utils import isolate_apps
 
@@ -17,6 +17,8 @@ from chunnel.server.failures import Refusal
 from chunnel.server.lowering import Lowering
 from chunnel.values import PK_COLUMN, TEXT_COLUMN, InstanceRow
 from tests.apps.bank.models import Account, Branch
+from tests.apps.library.models import Author, Publisher
+from tests.apps.library.seed import fill
 
 from .conftest import make_accounts
 
@@ -75,6 +77,41 @@ class TestInstances:
     def test_a_queryset_of_another_project(self) -> None:
         with pytest.raises(TypeError, match="not a queryset of this project"):
             lower(remote.economy.bank.Account.objects.all())
+
+
+@pytest.mark.django_db
+class TestWhatIsDeclaredBesideColumns:
+    @pytest.fixture(autouse=True)
+    def library(self) -> None:
+        fill("default")
+
+    def test_properties_and_relations(self) -> None:
+        row = lower(Author.objects.get(pk=1))
+        assert dict(zip(row.names, row.values, strict=True))["shouted"] == "ADA"
+        assert {each.name for each in row.relations} == {
+            *("pupils", "profile", "books", "authorships"),
+        }
+
+    def test_annotations_that_are_there(self, django_assert_num_queries: object) -> None:
+        assert "size" not in lower(Publisher.objects.all()).names
+        annotated = Publisher.objects.annotate(size=Count("books"), other=Count("pk"))
+        with django_assert_num_queries(1):  # type: ignore[operator]
+            rows = lower(annotated)
+        assert "size" in rows.names
+        assert "other" not in rows.names
+        evaluated = annotated.all()
+        len(evaluated)
+        assert lower(evaluated) == rows
+
+    def test_columns_that_are_not_loaded_are_left_out(
+        self, django_assert_num_queries: object
+    ) -> None:
+        loaded = list(Author.objects.defer("born", "rating"))
+        queryset = Author.objects.defer("born", "rating")
+        len(queryset)
+        with django_assert_num_queries(0):  # type: ignore[operator]
+            assert "born" not in lower(loaded[0]).names
+            assert not {"born", "rating"} & {*lower(queryset).names}
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ import pytest
 from chunnel.protocol.messages import FailureCode
 from chunnel.values import InstanceRef
 from tests.apps.bank.models import Account
+from tests.apps.bank.rpc import AccountRPC
 
 from .caller import Caller, Failed
 
@@ -81,3 +82,38 @@ class TestInstanceMethods:
             call.method("bank.Account", pk, "deposit", Decimal(5))
         assert raised.value.details["names"] == ["bank.Account.DoesNotExist"]
         assert Account.objects.get(uid=3).balance == 300
+
+
+@pytest.mark.usefixtures("accounts")
+class TestPermissions:
+    """Each door asks its hook, and of the instance itself."""
+
+    @pytest.fixture
+    def pk(self) -> int:
+        return Account.objects.get(uid=1).pk
+
+    def test_viewing(self, call: Caller, pk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[Any] = []
+
+        def may_view(self: Any, context: Any, obj: Any = None) -> bool:
+            asked.append((context.name, obj))
+            return obj is None
+
+        monkeypatch.setattr(AccountRPC, "has_view_permission", may_view)
+        with pytest.raises(Failed) as raised:
+            call.method("bank.Account", pk, "describe")
+        assert raised.value.code == FailureCode.DENIED
+        assert asked[-1] == ("bank.Account.describe", Account.objects.get(uid=1))
+
+    def test_changing(self, call: Caller, pk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Only methods that write ask for that."""
+        monkeypatch.setattr(
+            AccountRPC, "has_change_permission", lambda self, context, obj: obj.uid != 1
+        )
+        with pytest.raises(Failed) as raised:
+            call.method("bank.Account", pk, "deposit", Decimal(5))
+        assert raised.value.code == FailureCode.DENIED
+        assert Account.objects.get(uid=1).balance == 50
+        assert call.method("bank.Account", pk, "describe")[0] == "Citizen 1 has 50.00"
+        other = Account.objects.get(uid=3).pk
+        assert call.method("bank.Account", other, "deposit", Decimal(5))[0] == 305

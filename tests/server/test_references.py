@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chunnel.plans import Filter, Leaf, Plan
+from chunnel.plans import Filter, Leaf, Plan, Subquery
 from chunnel.protocol.messages import FailureCode
 from chunnel.values import InstanceRef, InstanceRow
 from tests.apps.bank.models import Account, Branch
@@ -64,3 +64,21 @@ class TestReferences:
         )
         with pytest.raises(Failed, match="does not exist"):
             call("bank.echo", InstanceRef("bank.Account", Account.objects.get(uid=1).pk))
+
+    def test_in_a_subquery(self, call: Caller) -> None:
+        """Wherever in a plan a reference stands it means the instance."""
+        branch = Branch.objects.get(city="Bern")
+        inner = ACCOUNTS.then(Filter(Leaf("branch", InstanceRef("bank.Branch", branch.pk))))
+        asked = ACCOUNTS.then(Filter(Leaf("pk__in", Subquery(inner, "rows"))))
+        assert uids(call.query(asked)) == local(Account.objects.filter(branch=branch))
+        hidden = ACCOUNTS.then(Filter(Leaf("branch", InstanceRef("bank.Branch", 999))))
+        with pytest.raises(Failed, match="does not exist"):
+            call.query(ACCOUNTS.then(Filter(Leaf("pk__in", Subquery(hidden, "rows")))))
+
+    def test_permission_is_asked(self, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            AccountRPC, "has_view_permission", lambda self, context, obj=None: False
+        )
+        with pytest.raises(Failed) as raised:
+            call("bank.echo", InstanceRef("bank.Account", Account.objects.get(uid=1).pk))
+        assert raised.value.code == FailureCode.DENIED
