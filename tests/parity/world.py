@@ -87,7 +87,7 @@ def restore(alias: str) -> None:
 def _reset_sequences(alias: str) -> None:
     """Let the next keys be what they would be had nothing been made since the filling."""
     connection = connections[alias]
-    every = list(apps.get_app_config("library").get_models())
+    every = list(apps.get_app_config("library").get_models(include_auto_created=True))
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), every):
             cursor.execute(statement)
