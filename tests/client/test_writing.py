@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import NotSupportedError
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, NotSupportedError
 from django.db.models import F
 from django.template import Context, Template
 
-from chunnel import remote
+from chunnel import NotExposed, QueryRefused, remote, remotes
 from chunnel.client.models import make_instance
 from chunnel.plans import Of, Plan
 from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import InstanceRef, InstanceRow
+from tests.apps.library import models as local
+
+from .books import library  # noqa: F401 - a fixture
 
 Book = remote.economy.library.Book
 Publisher = remote.economy.library.Publisher
@@ -25,6 +30,14 @@ ROW = InstanceRow("library.Book", "1", ("isbn",), ("1",))
 EMPTY: list[Any] = ["library.Book", []]
 CHEAP = [*EMPTY[:1], [["filter", ["=", "price__lt", 5]]]]
 PLUS = ["call", "+", [["f", "price"], ["value", 1, None]], []]
+
+NEW = {
+    "isbn": "1",
+    "title": "One",
+    "price": Decimal(3),
+    "pages": 4,
+    "added": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+}
 
 CASES: list[tuple[str, Callable[[Any], Any], list[Any], Any, Any]] = [
     (
@@ -190,3 +203,78 @@ def test_templates_write_nothing() -> None:
     with assertNumRPCs(0):
         page = Template("{{ books.delete }}{{ books.create }}{{ books.update_or_create }}")
         assert page.render(Context({"books": Book.objects.all()})) == ""
+
+
+class TestLive:
+    """What a server makes of it."""
+
+    def test_create_and_delete(self, library: str) -> None:  # noqa: F811
+        """An instance comes back, of a row that is there."""
+        blotter = Publisher.objects.get(name="Blotter")
+        book = Book.objects.create(**NEW, publisher=blotter)
+        assert (book.pk, book.title, book.publisher_id) == ("1", "One", blotter.pk)
+        assert local.Book.objects.get(pk="1").publisher_id == blotter.pk
+        again = Book.objects.create(**NEW | {"isbn": "2"}, publisher_id=blotter.pk)
+        assert again.publisher_id == blotter.pk
+        with pytest.raises(ValidationError) as caught:
+            Book.objects.create(**NEW | {"isbn": "3", "pages": 0})
+        assert caught.value.message_dict == {"pages": ["A book has pages."]}
+        with pytest.raises(IntegrityError):
+            Book.objects.create(**NEW)
+        assert Book.objects.filter(isbn__in=["1", "2"]).delete() == (2, {"library.Book": 2})
+        assert not local.Book.objects.filter(pk__in=["1", "2"]).exists()
+
+    def test_update(self, library: str) -> None:  # noqa: F811
+        """Values and expressions, of the rows of the plan alone."""
+        cheap = Book.objects.filter(price__lt=10)
+        before = dict(local.Book.objects.values_list("pk", "price"))
+        with assertNumRPCs(1):
+            assert cheap.update(price=F("price") + 1) == sum(each < 10 for each in before.values())
+        for pk, price in local.Book.objects.values_list("pk", "price"):
+            assert price == before[pk] + (1 if before[pk] < 10 else 0)
+        blotter = Publisher.objects.get(name="Blotter")
+        assert Book.objects.filter(isbn="9780000000000").update(publisher=blotter) == 1
+        assert local.Book.objects.get(isbn="9780000000000").publisher_id == blotter.pk
+        for held in (False, True):
+            if held:
+                remotes["economy"].schema()
+            with pytest.raises(QueryRefused, match="shelf_price"):
+                Book.objects.update(shelf_price=1)
+
+    def test_either(self, library: str) -> None:  # noqa: F811
+        """Found or created, and which of the two."""
+        book, created = Book.objects.get_or_create(isbn="1", defaults=NEW | {"pages": lambda: 9})
+        assert (book.pages, created) == (9, True)
+        assert Book.objects.get_or_create(isbn="1", defaults=NEW) == (book, False)
+        book, created = Book.objects.update_or_create({"title": "Two"}, isbn="1")
+        assert (book.title, created) == ("Two", False)
+        book, created = Book.objects.update_or_create({}, NEW | {"isbn": "5"}, isbn__iexact="5")
+        assert (book.pk, created) == ("5", True)
+
+    def test_bulk(self, library: str) -> None:  # noqa: F811
+        """Many rows in one request."""
+        made = [Book(**NEW | {"isbn": str(number)}) for number in range(3)]
+        with assertNumRPCs(1):
+            assert Book.objects.bulk_create(made) == made
+        assert [each.pk for each in made] == ["0", "1", "2"]
+        assert local.Book.objects.filter(pk__in=["0", "1", "2"], title="One").count() == 3
+        for number, each in enumerate(made):
+            each.title = f"New {number}"
+        with assertNumRPCs(1):
+            assert Book.objects.bulk_update(made, ["title"]) == 3
+        titles = local.Book.objects.filter(pk__in=["0", "1", "2"]).order_by("pk")
+        assert [each.title for each in titles] == ["New 0", "New 1", "New 2"]
+        with pytest.raises(TypeError, match="takes its instances, not int"):
+            Book.objects.bulk_create([3])
+
+    def test_what_is_not_declared(self, library: str) -> None:  # noqa: F811
+        """Refused by the server, and at once where the schema is held."""
+        item = remote.economy.library.Item
+        for held in (False, True):
+            if held:
+                remotes["economy"].schema()
+            with assertNumRPCs(0 if held else 2):
+                with pytest.raises(NotExposed, match="create"):
+                    item.objects.create(label="x")
+                with pytest.raises(NotExposed, match="delete"):
+                    item.objects.all().delete()
