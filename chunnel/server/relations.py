@@ -76,7 +76,7 @@ def _column(exposed: ExposedModel, name: str) -> tuple[str, bool]:
         if current is None:
             break
         if part in current.properties or part in current.annotations:
-            return LOOKUP_SEP.join([*parts[:index], "pk"]), False
+            return LOOKUP_SEP.join([*parts[:index], current.model._meta.pk.name]), False
         current = current.related(part)
     return name, True
 

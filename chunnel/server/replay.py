@@ -100,7 +100,7 @@ class _Steps:
 
     def replay(self, queryset: QuerySet[Any]) -> Query:
         loading = queryset.query.deferred_loading
-        queryset = self._annotated(queryset)
+        queryset = self._annotated(queryset.all())
         for step in self._plan.steps:
             queryset = self._apply(queryset, step)
         if self._plan.row is not None:

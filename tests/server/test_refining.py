@@ -46,6 +46,14 @@ class TestReturnedQuerySets:
         rows = call.refine("bank.rich", self.RICH, "rows", Decimal(10))
         assert rows.columns[rows.names.index("uid")] == [3, 4]
 
+    def test_the_queryset_itself_stays_as_it_is(self, call: Caller) -> None:
+        """A function may return one that it keeps."""
+        kept = Account.objects.only("uid")
+        with exposed_for_a_while(call.dispatcher.registry) as expose_it:
+            expose_it(lambda: kept, name="kept", effect="read")
+            call.refine("bank.kept", Plan("bank.Account"), "rows")
+        assert "owner" in kept.get(uid=1).get_deferred_fields()
+
     def test_values(self, call: Caller) -> None:
         asked = self.RICH.then(Values(("owner",)))
         rows = call.refine("bank.rich", asked, "rows", Decimal(10))

@@ -392,6 +392,32 @@ class TestLoading:
         assert rows.names == (PK_COLUMN, "id", "born", "__str__")
         assert rows.columns[-1][0] == "Ada"
 
+    def test_what_is_no_column_is_named_like_one(self, call: Caller) -> None:
+        """Declared annotations and properties travel when they are among the names."""
+        named = {
+            Only(("name", "shouted")): (PK_COLUMN, "id", "name", "shouted", "__str__"),
+            Only(("shouted",)): (PK_COLUMN, "id", "shouted", "__str__"),
+            Only(("name",)): (PK_COLUMN, "id", "name", "__str__"),
+        }
+        for step, names in named.items():
+            rows, sql = sql_of(lambda step=step: call.query(plan(AUTHORS, step)))
+            assert rows.names == names
+            assert len(sql) == 1
+        assert "shouted" not in call.query(plan(AUTHORS, Defer(("shouted",)))).names
+        assert "size" not in call.query(plan(PUBLISHERS, Defer(("size",)))).names
+        assert call.query(plan(PUBLISHERS, Only(("size",)))).names == (
+            *(PK_COLUMN, "id", "size", "__str__"),
+        )
+        assert "size" in call.query(plan(PUBLISHERS, Defer(("size",)), Defer(()))).names
+
+    def test_what_is_no_column_of_a_related_row(self, call: Caller) -> None:
+        asked = plan(AUTHORS, SelectRelated(("mentor",)), Only(("name", "mentor__shouted")))
+        rows, sql = sql_of(lambda: call.query(asked))
+        assert len(sql) == 1
+        assert rows.names == (PK_COLUMN, "id", "name", "mentor_id", "__str__")
+        (related,) = rows.related
+        assert related.rows.names == (PK_COLUMN, "id", "shouted", "__str__")
+
     def test_only_of_a_related_row(self, call: Caller) -> None:
         asked = plan(LOANS, SelectRelated(("book",)), Only(("desk", "book__price")))
         rows, sql = sql_of(lambda: call.query(asked))
