@@ -227,7 +227,6 @@ def bulk_update(writer: Writer, plan: Plan, names: Any, given: Any) -> int:
             raise Refusal(FailureCode.MALFORMED, "A row to update is not its key and its values.")
         key = writer.key(InstanceRef(writer.exposed.name, row[0]))
         wanted.setdefault(key, dict(zip(fields, row[1:], strict=True)))
-    writer.admit(plan)
     queryset = writer.planned(plan)
     found = writer.load_all(list(wanted), queryset)
     values = writer.values([wanted[key] for key in found], inserted=False)
@@ -242,7 +241,6 @@ def bulk_update(writer: Writer, plan: Plan, names: Any, given: Any) -> int:
 
 def delete_all(writer: Writer, plan: Plan) -> list[Any]:
     """Delete all rows of a plan; return how many rows went, in all and by model."""
-    writer.admit(plan)
     queryset = writer.planned(plan)
     query = queryset.query
     refused = query.combinator or query.is_sliced or query.distinct_fields or plan.row is not None

@@ -87,7 +87,8 @@ class Writer:
         self.scope.admit(self.exposed, rules.check_steps(plan))
 
     def planned(self, plan: Plan) -> QuerySet[Any]:
-        """Return the rows of a plan, which is judged already, in the database written to."""
+        """Return the rows of a plan in the database written to; raise what forbids it."""
+        self.admit(plan)
         (plan,) = referring(self.scope, plan)
         return Replay(self.scope).query(plan, shown=False).queryset.using(self.using)
 
