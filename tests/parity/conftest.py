@@ -18,14 +18,16 @@ class Worlds:
     def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory):
         self._stack = stack
         self._factory = factory
-        self._made: dict[str, World] = {}
+        self._made: dict[str, World | None] = {}
 
     def __getitem__(self, kind: str) -> World:
         if kind not in self._made:
-            folder = self._factory.mktemp("parity")
-            url = self._stack.enter_context(database(kind, folder))
+            url = self._stack.enter_context(database(kind, self._factory.mktemp("parity")))
+            self._made[kind] = None
             self._made[kind] = self._stack.enter_context(world(kind, url))
-        return self._made[kind]
+        found = self._made[kind]
+        assert found is not None, "its server did not start; the first test says why"
+        return found
 
 
 @pytest.fixture(scope="session")

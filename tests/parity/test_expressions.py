@@ -336,6 +336,10 @@ test_dates = reading(
         "now": lambda lib: lib.Book.objects.filter(added__lt=fn.Now()).count(),
         "now compared": lambda lib: lib.Book.objects.filter(published__gt=fn.Now()),
         "extract of a number": books(fn.ExtractYear("pages")),
-        "no such part": books(fn.Extract("published", "decade")),
+        "no such part": told(
+            "QueryRefused",
+            "cannot be 'decade'; legal are: year, ",
+            books(fn.Extract("published", "decade")),
+        ),
     }
 )
