@@ -51,7 +51,8 @@ def is_forward_name(instance: Instance, name: str) -> bool:
     field = find_field(instance._held, name)
     if field is not None:
         return field.name == name and is_forward(field)
-    return f"{name}_id" in instance.__dict__ and name not in instance.__dict__
+    known = f"{name}_id" in instance.__dict__ or _has_related(instance, name)
+    return known and name not in instance.__dict__
 
 
 # Reading

@@ -183,7 +183,7 @@ class Writing(Evaluation):
         lifter = self._lifter()
         rows = []
         for each in made:
-            values = [getattr(each, name) for name in names]
+            values = [each.serializable_value(name) for name in names]
             if any(hasattr(value, "resolve_expression") for value in values):
                 raise NotSupportedError("bulk_update() of a remote queryset takes values only.")
             rows.append([each.pk, *(plain(value, lifter) for value in values)])

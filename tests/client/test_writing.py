@@ -90,6 +90,13 @@ CASES: list[tuple[str, Callable[[Any], Any], list[Any], Any, Any]] = [
         1,
         1,
     ),
+    (
+        "bulk_update",
+        lambda m: m.bulk_update([make_instance(Book, "1", ("publisher_id",), (3,))], ["publisher"]),
+        [EMPTY, ["publisher"], [["1", 3]]],
+        1,
+        1,
+    ),
 ]  # fmt: skip
 IDS = [f"{name}-{number}" for number, (name, *_) in enumerate(CASES)]
 
