@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, NotSupportedError, transaction
 from django.db.models import PROTECT, RESTRICT, Model, ProtectedError, RestrictedError
 
 from ..exceptions import QueryRefused
@@ -99,6 +99,10 @@ class Violated(Told, IntegrityError):
     """The database refused what would break a constraint."""
 
 
+class Unsupported(Told, NotSupportedError):
+    """Django cannot do that with such a queryset."""
+
+
 class Protected(Told, ProtectedError):
     """Rows refer to what should be deleted, and protect it. Which ones is not told."""
 
@@ -131,6 +135,10 @@ def _telling(exposed: ExposedModel, registry: Registry) -> Iterator[None]:
         raise Restricted(
             _referring(exposed, registry, error.restricted_objects, RESTRICT)
         ) from error
+    except NotSupportedError as error:
+        if error.__cause__ is not None:  # the database's own, whatever it says
+            raise
+        raise Unsupported(str(error)) from error
     except IntegrityError as error:
         raise Violated(f"{exposed.name}: the database refused this; {_kind(error)}.") from error
 
