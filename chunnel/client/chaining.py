@@ -35,7 +35,7 @@ from .planned import PlannedQuerySet
 
 DATE_KINDS = ("year", "month", "week", "day")
 DATETIME_KINDS = (*DATE_KINDS, "hour", "minute", "second")
-_MODES = {"raise": "raise", "peers": "peers", "Raise": "raise", "FetchPeers": "peers"}
+_MODES = {"raise": "raise", "peers": "peers", "FetchRaise": "raise", "FetchPeers": "peers"}
 
 
 class Chaining(PlannedQuerySet):

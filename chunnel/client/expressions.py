@@ -151,10 +151,10 @@ class Lifter:
     def _check_state(self, value: Any, *known: str) -> None:
         """Refuse what ``value`` was given beyond ``known``."""
         kind = type(value)
-        for name in vars(value):
-            if name in known or name in _BOOKKEEPING:
-                continue
+        for name, given in vars(value).items():
             kept = inspect.getattr_static(kind, name, None)
+            if name in known or name in _BOOKKEEPING or (kept is given and given is not None):
+                continue  # a later Django sets what its class has: ``template`` of a Subquery
             if name != "output_field" and isinstance(
                 kept, cached_property | cached_property_of_django
             ):

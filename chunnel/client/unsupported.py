@@ -113,13 +113,14 @@ def _refused(name: str) -> Any:
     return refuse
 
 
-def shut_off(cls: type[QuerySet[Any]]) -> None:
-    """Shut off what ``cls`` would inherit from QuerySet."""
-    for name in dir(QuerySet):
-        inherited = inspect.getattr_static(QuerySet, name)
+def shut_off(cls: type[QuerySet[Any]], base: type[QuerySet[Any]] = QuerySet) -> None:
+    """Shut off what ``cls`` would inherit from ``base``."""
+    for name in dir(base):
+        inherited = inspect.getattr_static(base, name)
         if name.startswith("__") or inspect.getattr_static(cls, name) is not inherited:
             continue
-        hidden = name.startswith("_") or name in ATTRIBUTES
+        # A property that is refused when it is called would be true until then.
+        hidden = name.startswith("_") or name in ATTRIBUTES or not callable(inherited)
         setattr(cls, name, _Missing(name) if hidden else _refused(name))
 
 

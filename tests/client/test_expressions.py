@@ -241,6 +241,14 @@ def test_refused(expression: Any, named: str) -> None:
         Account.objects.annotate(x=expression)
 
 
+def test_what_later_djangos_set() -> None:
+    """Django 6.1 gives each Subquery the template of its class; another one is refused."""
+    made = _set(Exists(Account.objects.all()), "template", Exists.template)
+    assert lifted(made) == PlanSubquery(Plan("money.Account"), "exists")
+    with pytest.raises(NotSupportedError, match="'template' set"):
+        lifted(_set(Exists(Account.objects.all()), "template", "EVIL"))
+
+
 def test_what_django_keeps_on_an_expression_is_none_of_its_own() -> None:
     """A cached property that was looked at before changes nothing."""
     expression = f.Lower(Value(1))
