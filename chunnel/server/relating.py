@@ -60,13 +60,12 @@ def relate(relation: Relation, operation: str, given: Any) -> None:
     if operation == "clear":
         relation.clear()
         return
-    others = relation.load(given)
-    if operation == "add":
-        relation.add(others)
-    elif operation == "remove":
-        relation.remove(others)
+    if operation == "remove":
+        relation.remove(relation.load(given, lenient=relation.lenient))
+    elif operation == "add":
+        relation.add(relation.load(given))
     else:
-        relation.set(others)
+        relation.set(relation.load(given))
 
 
 def relation_of(
@@ -100,6 +99,7 @@ class Relation:
     """A relation of one instance to many rows."""
 
     values: Values
+    lenient = False  # whether what is not there may be removed
 
     def __init__(self, writer: Writer, owner: Model, name: str, others: Writer):
         self.writer = writer
@@ -107,23 +107,27 @@ class Relation:
         self.name = name
         self.others = others
 
-    def load(self, given: Any) -> list[Any]:
-        """Return the instances that references or keys stand for; raise DoesNotExist."""
+    def load(self, given: Any, *, lenient: bool = False) -> list[Any]:
+        """Return the instances that references or keys stand for, each once.
+
+        Raise DoesNotExist for one that is missing, unless ``lenient``.
+        """
         if not isinstance(given, list | tuple):
             raise Refusal(FailureCode.MALFORMED, "What is related is not a list.")
         others = self.others
         exposed = others.exposed
         others.scope.ask_view([exposed])
-        keys = []
+        keys: list[Any] = []
         for each in given:
             ref = each if isinstance(each, InstanceRef) else InstanceRef(exposed.name, each)
             if ref.model != exposed.name:
                 raise Refusal(
                     FailureCode.MALFORMED, f"{self.name!r} leads to instances of {exposed.name}."
                 )
-            keys.append(others.key(ref))
-        found = others.load_all(list(dict.fromkeys(keys)), others.rows)
-        return [others.found(key, found) for key in dict.fromkeys(keys)]
+            keys += others.keys([ref.pk]) if lenient else [others.key(ref)]
+        keys = list(dict.fromkeys(keys))
+        found = others.load_all(keys, others.rows)
+        return [others.found(key, found) for key in keys if key in found or not lenient]
 
     def current(self) -> list[Any]:
         """Return the related rows that the call may see."""
@@ -157,6 +161,8 @@ class Relation:
 
 
 class _ManyToMany(Relation):
+    lenient = True
+
     def __init__(self, *args: Any):
         super().__init__(*args)
         self.values = {}
