@@ -5,6 +5,8 @@ The rules:
 * On PostgreSQL the time that remains becomes the connection's ``statement_timeout``, unless a
   shorter one is set already, and what was set before is put back. If the transaction was aborted
   meanwhile, its end puts it back. These statements are the driver's: no log of queries has them.
+* Where server-side cursors are disabled a pooler may give each transaction another connection;
+  there the timeout is that of a transaction of our own, lest somebody else inherits it.
 * A cursor that outlives its transaction is filled by PostgreSQL as part of the COMMIT, which
   no timeout of statements covers. A timer cancels it, and that connection is not used again.
 * On SQLite a handler that runs every few instructions interrupts the query at the deadline.
@@ -23,7 +25,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..protocol.messages import FailureCode
@@ -35,7 +37,7 @@ look takes one."""
 
 _LIMIT = """
 SELECT was, CASE WHEN was::interval = '0' OR was::interval > %(limit)s::text::interval
-    THEN set_config('statement_timeout', %(limit)s::text, false) END
+    THEN set_config('statement_timeout', %(limit)s::text, %(local)s) END
 FROM (SELECT current_setting('statement_timeout') AS was OFFSET 0) AS setting
 """
 _RESTORE = "SELECT set_config('statement_timeout', %s::text, false)"
@@ -90,9 +92,13 @@ def _in_postgresql(connection: BaseDatabaseWrapper, until: float) -> Iterator[No
     connection.ensure_connection()
     raw: Any = connection.connection
     limit = f"{max(1, math.ceil((until - time.monotonic()) * 1000))}ms"
-    with connection.wrap_database_errors, raw.cursor() as cursor:
-        cursor.execute(_LIMIT, {"limit": limit})
-        before = cursor.fetchone()[0]
+    pooled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    if pooled and connection.get_autocommit():
+        with transaction.atomic(connection.alias):
+            _limit(connection, raw, limit, local=True)
+            yield
+        return
+    before = _limit(connection, raw, limit, local=False)
     try:
         yield
     finally:
@@ -100,6 +106,14 @@ def _in_postgresql(connection: BaseDatabaseWrapper, until: float) -> Iterator[No
         if not raw.closed and raw.info.transaction_status != _IN_ERROR:
             with connection.wrap_database_errors, raw.cursor() as cursor:
                 cursor.execute(_RESTORE, [before])
+
+
+def _limit(connection: BaseDatabaseWrapper, raw: Any, limit: str, *, local: bool) -> str:
+    """Set the timeout of statements and return what it was."""
+    with connection.wrap_database_errors, raw.cursor() as cursor:
+        cursor.execute(_LIMIT, {"limit": limit, "local": local})
+        before: str = cursor.fetchone()[0]
+    return before
 
 
 @contextmanager

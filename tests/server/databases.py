@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,8 +13,11 @@ from django.db import ConnectionHandler, connections
 
 
 @contextmanager
-def postgresql(alias: str = "postgresql") -> Iterator[str]:
-    """Yield the alias of a PostgreSQL database; skip where none was named, except in CI."""
+def postgresql(alias: str = "postgresql", **more: Any) -> Iterator[str]:
+    """Yield the alias of a PostgreSQL database; skip where none was named, except in CI.
+
+    ``more`` are settings of its.
+    """
     url = os.environ.get("CHUNNEL_TEST_POSTGRES")
     if not url:
         reason = "CHUNNEL_TEST_POSTGRES names no PostgreSQL database"
@@ -28,6 +32,7 @@ def postgresql(alias: str = "postgresql") -> Iterator[str]:
         "PASSWORD": parts.password or "",
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
+        **more,
     }
     # It is this thread's alone, and in no settings: Django's own guards of tests let those pass.
     connection = ConnectionHandler({"default": {}, alias: settings})[alias]

@@ -135,6 +135,19 @@ class TestPostgreSQL:
             run(there, "SELECT 1")
         assert [each["sql"] for each in connection.queries_log] == ["SELECT 1"]
 
+    @pytest.mark.usefixtures("transactional_db")
+    def test_a_pooler_may_give_the_connection_to_another(self) -> None:
+        """So the timeout is the transaction's, which ends with it."""
+        with postgresql("pooled", DISABLE_SERVER_SIDE_CURSORS=True) as alias:
+            with deadline(time.monotonic() + 5, alias):
+                assert run(alias, "SHOW statement_timeout") != "0"
+                assert connections[alias].in_atomic_block
+            assert run(alias, "SHOW statement_timeout") == "0"
+            with pytest.raises(Refusal, match="time was over"), deadline(soon(), alias):
+                run(alias, "SELECT pg_sleep(60)")
+            assert not connections[alias].in_atomic_block
+            assert run(alias, "SHOW statement_timeout") == "0"
+
     @pytest.mark.parametrize("held", [True, False])
     def test_a_cursor_that_is_opened(self, there: str, held: bool) -> None:
         """One that is held is filled by the COMMIT, which has no timeout of its own."""
