@@ -186,10 +186,10 @@ class Endpoints:
 
 def cancel_all(abandoned: deque[Feed]) -> None:
     """Cancel the streams that were dropped unfinished."""
-    while abandoned:
+    while True:
         try:
             feed = abandoned.popleft()
-        except IndexError:  # another thread took the last one
+        except IndexError:  # none is left, or another thread took the last one
             return
         feed.cancel()
 
