@@ -12,6 +12,7 @@ from ..plans import DEFAULT_LIMITS, QueryLimits, Rules
 from . import declarations
 from .core import CAP_WORDS
 from .entries import Entry, Kind, Place
+from .modelrpc import ModelRPC
 from .shapes import Shape, method_shape
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..context import ServedCall
     from ..schema import ModelSchema
     from .core import Registry
-    from .modelrpc import ModelRPC
 
 
 class ExposedModel:
@@ -49,6 +49,7 @@ class ExposedModel:
             raise ImproperlyConfigured(
                 f"register({model.__name__}): an abstract or swapped model has no rows."
             )
+        declarations.refuse_misspelled(rpc, ModelRPC)
         self.model = model
         self.label = label
         self.place = place

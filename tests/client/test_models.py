@@ -15,9 +15,9 @@ from django.template import Context, Template
 
 from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
 from chunnel.client.models import RemoteField, instances_class, make_instance, reference
-from chunnel.client.names import NOT_STEPS
 from chunnel.client.unsupported import ATTRIBUTES, DUCKS
 from chunnel.schema import FieldSchema
+from chunnel.schema.steps import NOT_STEPS
 from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import InstanceRef
 
