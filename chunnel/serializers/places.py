@@ -95,7 +95,7 @@ class _Walk:
             for name, column in zip(known.names, known.columns, strict=False):
                 for index, item in enumerate(column):
                     self.visit(item, f"{path}[{index}].{name}", ())
-        elif kind in _CONTAINERS:
+        else:  # a container
             if id(value) in within:
                 raise SerializationError("it contains itself", _shortened(path))
             if len(within) >= MAX_DEPTH:
