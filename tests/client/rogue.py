@@ -31,6 +31,7 @@ class Rogue:
     def __init__(self, say: Say, address: str = ""):
         self.address = address or f"memory://rogue-{next(_numbers)}"
         self.heard: list[Message] = []
+        self.peers: list[bytes] = []  # by the order of what was heard
         self._say = say
         self._stop = False
         listener = for_endpoint(self.address).listen([self.address], {})
@@ -48,6 +49,7 @@ class Rogue:
 
     def _answer(self, peer: bytes, message: Message) -> None:
         self.heard.append(message)
+        self.peers.append(peer)
         answers = list(self._say(message))
         if isinstance(message, Hello):
             answers = [WELCOME, *answers]
@@ -60,6 +62,11 @@ class Rogue:
                     self.listener.send(peer, encode(answer))
                 except PeerGone:  # its client had enough
                     return
+
+    def say(self, *messages: Message) -> None:
+        """Say something to who spoke last. For any thread."""
+        for message in messages:
+            self.listener.send(self.peers[-1], encode(message))
 
     def stop(self) -> None:
         self._stop = True
