@@ -434,6 +434,20 @@ def test_an_endpoint_can_be_chosen(make_caller: MakeCaller) -> None:
             caller.call("t.where", options=CallOptions(endpoint="tcp://127.0.0.1:9"))
 
 
+def test_an_endpoint_that_was_chosen_is_the_only_one_asked(
+    make_caller: MakeCaller, server: EchoServer
+) -> None:
+    """If it cannot be reached, that is the answer."""
+    dead = "tcp://127.0.0.1:1"
+    caller = make_caller(server.address, dead)
+    for _ in range(2):  # also once it is known to be dead
+        with pytest.raises(ConnectionLost) as caught:
+            caller.call("t.echo", (1,), options=CallOptions(endpoint=dead))
+        assert caught.value.call is not None
+        assert [one.endpoint for one in caught.value.call.attempts] == [dead]
+    assert not server.count
+
+
 def test_an_interrupted_call_is_abandoned(caller: Caller, server: EchoServer) -> None:
     """Ctrl-C in the middle of a call cancels it and leaves a usable connection."""
 
@@ -461,6 +475,13 @@ def test_middleware_stands_around_every_call(
     assert caller.call("t.echo", (2,)) == ["t.echo", 4]
     assert server.metas[0]["trace"] == {"id": "7"}
     assert caller.submit("t.echo", (2,)).result(10) == 4
+    assert list(caller.stream("t.numbers", (2,))) == [0, 1, 2, 3]
+    assert [meta["trace"] for meta in server.metas] == [{"id": "7"}] * 3
+
+
+def test_repr_names_the_remote(make_caller: MakeCaller) -> None:
+    """And makes no connection."""
+    assert repr(make_caller("tcp://127.0.0.1:1")) == "<Caller 'economy'>"
 
 
 def doubling(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
