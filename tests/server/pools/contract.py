@@ -20,6 +20,9 @@ from chunnel.server.pools.base import Pool, PoolStuck
 
 from .sources import PATIENCE, Line, Work, eventually
 
+#: How the names of a pool's threads begin. Clients of other tests have threads that stay.
+POOLS_OWN = ("chunnel-worker-", "chunnel-stream-", "chunnel-loop")
+
 
 class Served:
     """A pool that runs in a thread of its own, and its line."""
@@ -350,7 +353,7 @@ class PoolContract:
         with self.serving() as served:
             for style in ("call", "stream"):
                 served.reply(served.call(lambda: 1, style=style))
-        eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("chunnel-")])
+        eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith(POOLS_OWN)])
 
     def test_a_broken_link_ends_the_pool(self, caplog: pytest.LogCaptureFixture) -> None:
         """What the source raises while it reads leaves run(), calls under way or not."""
@@ -399,9 +402,12 @@ class ShippedPoolContract(PoolContract):
             with self.serving(
                 concurrency=2, on_stuck=told.append, options={"stuck_after": 0.01}
             ) as served:
-                for name in ("one", "two"):
-                    served.call(gate, name=name, deadline=time.monotonic())
+                works = [served.call(gate, name=name) for name in ("one", "two")]
                 waiting = served.call(gate)
+                gate.holds(2)
+                served.ping()
+                for work in works:
+                    work.deadline = time.monotonic()
                 served.ended()
                 assert isinstance(served.raised, PoolStuck)
                 assert sorted(served.raised.names) == ["one", "two"]
