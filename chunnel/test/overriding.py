@@ -9,6 +9,8 @@ The rules:
   as dicts. ``"money.Account.objects.overdrawn"`` is a method of the manager.
 * Where a schema is at hand (one that was fetched, or ``schema=``), a fake for a name that it does
   not have, or with another signature, is refused: a test that passes with it would prove nothing.
+* Arguments that would not travel, or do not fit the fake, are refused as they are over there, and
+  so is a plain call in an event loop. A coroutine is awaited.
 * Names without a fake go where they always went.
 """
 
@@ -30,6 +32,8 @@ from ..client.signature import (
     find_model,
     signature_of,
 )
+from ..exceptions import WrongArguments
+from ..registry.shapes import shape_of
 from ..schema import FunctionSchema, Schema, schema_from_wire
 from .rows import FakeRows
 
@@ -92,7 +96,7 @@ def _prepared(alias: str, name: str, fake: Any, schema: Schema | None) -> tuple[
         return f"{name}.objects", FakeRows(alias, name, fake)
     if schema is not None:
         _compare(alias, name, fake, _found(schema, steps), method=len(steps) == 3)
-    answer = _answer(fake)
+    answer = _answer(alias, fake, method=len(steps) == 3)
     if len(steps) == 3:
         return name, _as_method(answer)
     if len(steps) == 4:
@@ -145,18 +149,35 @@ def _is_exception(fake: Any) -> bool:
     )
 
 
-def _answer(fake: Any) -> Callable[..., Any]:
+def _answer(alias: str, fake: Any, *, method: bool) -> Callable[..., Any]:
+    given = callable(fake) and not _is_exception(fake)
+    check = shape_of(fake).check if given else None
+
     def answer(*args: Any, **kwargs: Any) -> Any:
+        _insist_on_travel(alias, args[1:] if method else args, kwargs)
         if _is_exception(fake):
             raise fake
-        if not callable(fake):
+        if not given:
             return fake
+        if check is not None:
+            try:
+                check(*args, **kwargs)
+            except TypeError as error:
+                raise WrongArguments(str(error)) from None
         value = fake(*args, **kwargs)
         if isinstance(value, Iterator) or hasattr(value, "__anext__"):
             return FakeStream(value)
         return value
 
     return answer
+
+
+def _insist_on_travel(alias: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise SerializationError for arguments that the remote would never see."""
+    remote = remotes[alias]
+    remote.caller.serializer.dumps(
+        [list(args), dict(kwargs)], lower=remote.lower, roots=("args", "kwargs")
+    )
 
 
 def _as_method(answer: Callable[..., Any]) -> Fake:
