@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import conf
 from ...exceptions import CallError, RemoteError, UnknownRemote
 from ...schema.signatures import signature_text
+from ..pipes import PipedCommand
 
 if TYPE_CHECKING:
     from ...schema import AppSchema, Schema
 
 
-class Command(BaseCommand):
+class Command(PipedCommand):
     help = "Lists the functions, models and exceptions that a project exposes."
     requires_system_checks: list[str] = []  # noqa: RUF012 - a broken setting is told in a sentence
 
