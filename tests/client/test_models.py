@@ -91,6 +91,15 @@ def test_pickle_and_copy() -> None:
     assert copy.deepcopy(account).tags is not account.tags
 
 
+def test_what_the_server_changed_is_taken_over() -> None:
+    """The key too; what was edited here and not changed there stays edited."""
+    account = _account()
+    account.owner, account.uid = "Eve", 6
+    account._update({"pk": 2, "uid": 7})
+    assert (account.pk, account.uid, account.owner) == (2, 7, "Eve")
+    assert account._edited == {"owner"}
+
+
 def test_unsaved_changes() -> None:
     """A method would not see the edits, so it is not called."""
     account = _account()
@@ -258,6 +267,13 @@ class TestMeta:
         assert (meta.verbose_name, meta.verbose_name_plural) == ("big account", "big accounts")
         assert pickle.loads(pickle.dumps(meta)) == meta
         assert meta.model is economy.money.BigAccount
+        assert {meta, economy.money.BigAccount._meta, economy.money.Account._meta} == {
+            meta,
+            economy.money.Account._meta,
+        }
+        assert repr(meta) == "<RemoteOptions for money.BigAccount>"
+        assert meta.verbose_name_raw == "big account"
+        assert _account()._meta == economy.money.Account._meta
         assert not hasattr(meta, "db_table")
         with pytest.raises(ConnectionLost):
             meta.fields
@@ -276,6 +292,9 @@ class TestMeta:
         assert economy.bank.Branch._meta.pk.name == "id"
         assert (fields["branch"].attname, fields["owner"].attname) == ("branch_id", "owner")
         assert meta.ordering == ("uid",)
+        assert [field.name for field in meta.get_fields()] == list(fields)
+        assert (meta.many_to_many, meta.private_fields) == ((), ())
+        assert repr(fields["balance"]) == "<remote DecimalField: balance>"
         with pytest.raises(FieldDoesNotExist, match="secret"):
             meta.get_field("secret")
 
