@@ -20,7 +20,7 @@ from chunnel.server.pools.placement import YOUNG
 
 from .contract import Gate, serving
 from .sources import eventually
-from .stage import SENTINEL, stage
+from .stage import stage
 
 
 @pytest.fixture(autouse=True)
@@ -254,8 +254,7 @@ class TestLearning:
     @pytest.mark.usefixtures("_nothing_blocks")
     def test_a_name_that_computes_comes_to_the_reader(self) -> None:
         """Its first call runs aside, and the next by the thread that reads."""
-        with stage() as s, s.points.at("dozing", SENTINEL) as dozing:
-            dozing.reached()  # nobody deposes the reader
+        with stage() as s, s.dozing():  # nobody deposes the reader
             first = s.call()
             s.reply(first)
             assert first.thread != s.reader
@@ -279,8 +278,7 @@ class TestLearning:
         """After a deposition the next call of the name leaves the reader alone."""
         gate = Gate()
         with stage() as s:
-            with s.points.at("dozing", SENTINEL) as dozing:
-                dozing.reached()
+            with s.dozing():
                 for _ in range(YOUNG + 1):
                     s.reply(s.call(name="moody"))
                     s.all_idle()

@@ -35,8 +35,7 @@ class TestDozing:
         """The call is published; the reader has not looked whether anybody dozes."""
         gate = Gate()
         with stage() as s:
-            with s.points.at("dozing", SENTINEL) as dozing:
-                dozing.reached()
+            with s.dozing() as dozing:
                 with s.points.at("published") as published:
                     work = s.inline(gate)
                     published.reached()
@@ -52,8 +51,7 @@ class TestDozing:
         """The sentinel has said that it dozes, and has not looked for a call."""
         gate = Gate()
         with stage() as s:
-            with s.points.at("dozing", SENTINEL) as dozing:
-                dozing.reached()
+            with s.dozing():
                 work = s.inline(gate)
                 gate.holds(1)
             s.ping()
@@ -64,11 +62,10 @@ class TestDozing:
         """A ring that nobody needed any more does no harm to the next doze."""
         gate = Gate()
         with stage() as s:
-            with s.points.at("dozing", SENTINEL) as dozing:
-                dozing.reached()
+            with s.dozing():
                 s.reply(s.inline())
-            with s.points.at("dozing", SENTINEL) as dozing:
-                dozing.reached()
+            with s.dozing():
+                pass
             work = s.inline(gate)
             gate.holds(1)
             s.ping()
@@ -89,8 +86,7 @@ class TestDozing:
 
     def test_stop_wakes_a_sleeping_sentinel(self) -> None:
         """A stop between its look and its doze is not lost either."""
-        with stage() as s, s.points.at("dozing", SENTINEL) as dozing:
-            dozing.reached()
+        with stage() as s, s.dozing() as dozing:
             s.pool.stop(PATIENCE)
             dozing.release()
             s.ended()
