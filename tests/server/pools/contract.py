@@ -110,15 +110,19 @@ class PoolContract:
             works = [served.call(lambda n=n: n * n) for n in range(200)]
             assert [served.reply(work) for work in works] == [n * n for n in range(200)]
 
-    def test_a_call_may_have_no_reply(self) -> None:
+    @pytest.mark.parametrize("style", ["call", "stream", "async"])
+    def test_a_call_may_have_no_reply(self, style: str) -> None:
         """A job that returns None is done, and the pool goes on."""
 
         class Silent(Work):
             def run(self) -> Any:
                 super().run()
 
+            async def run_async(self) -> Any:
+                self.thread = threading.current_thread().name
+
         with self.serving() as served:
-            silent = Silent()
+            silent = Silent(style=style)
             served.line.incoming.append(silent)
             assert served.reply(served.call(lambda: 1)) == 1
             eventually(lambda: silent.thread, "the silent job ran")
@@ -241,8 +245,9 @@ class PoolContract:
             gate.open()
             assert [served.reply(work) for work in works] == ["through"] * 4
 
+    @pytest.mark.parametrize("blocking", [None, False, True])
     def test_a_reply_that_cannot_be_sent_costs_no_place(
-        self, caplog: pytest.LogCaptureFixture
+        self, blocking: bool | None, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A source that raises while it sends or posts is logged, and the pool goes on."""
 
@@ -261,7 +266,7 @@ class PoolContract:
         served = Served(self.pool(line, concurrency=2), line)
         served.thread.start()
         for _ in range(20):
-            line.call(lambda: "unsendable", name="huge")
+            line.call(lambda: "unsendable", name="huge", blocking=blocking)
         eventually(lambda: caplog.text.count("huge failed in the pool") == 20)
         assert line.reply(line.call(lambda: 1)) == 1
         served.pool.stop(PATIENCE)
@@ -393,6 +398,59 @@ class ShippedPoolContract(PoolContract):
             assert "1 calls outlived the grace: endless" in caplog.text
         finally:
             gate.open()
+
+    def test_streams_that_outlive_the_grace_are_told_of(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gate = Gate()
+        try:
+            with self.serving(streams=1) as served:
+                served.call(gate, name="endless", style="stream")
+                gate.holds(1)
+                served.pool.stop(0.01)
+                served.ended()
+            assert "outlived the grace" in caplog.text
+        finally:
+            gate.open()
+
+    def test_what_comes_at_the_last_moment_is_refused(self) -> None:
+        """Also the call that is found by the look which sends what was posted last."""
+
+        class Crowded(Line):
+            last: Work | None = None
+
+            def receive(self, timeout: float | None) -> Any:
+                if timeout == 0 and self.last is None:
+                    self.last = Work()
+                    self.incoming.append(self.last)
+                return super().receive(timeout)
+
+        line = Crowded()
+        served = Served(self.pool(line), line)
+        served.thread.start()
+        line.ping()
+        served.pool.stop(0.0)
+        served.ended()
+        assert line.last is not None
+        assert line.replies[line.last.number] == "BUSY"
+        line.close()
+
+    def test_what_cannot_even_be_refused_harms_nobody_else(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Stubborn(Work):
+            def refuse(self, message: str) -> Any:
+                raise OverflowError(message)
+
+        gate = Gate()
+        with self.serving(concurrency=1, queue=0) as served:
+            work = served.call(gate)
+            gate.holds(1)
+            served.line.incoming.append(Stubborn(name="stubborn"))
+            served.ping()
+            assert "stubborn failed in the pool" in caplog.text
+            gate.open()
+            assert served.reply(work) == "through"
 
     def test_all_stuck(self, caplog: pytest.LogCaptureFixture) -> None:
         """Where every place is taken by a call past its deadline, only a new process helps."""

@@ -19,7 +19,7 @@ from chunnel.server.pools.handover import HandoverPool
 from chunnel.server.pools.placement import YOUNG
 
 from .contract import Gate, serving
-from .sources import eventually
+from .sources import Work, eventually
 from .stage import stage
 
 
@@ -66,6 +66,24 @@ class TestThreads:
             for work in works:
                 assert s.reply(work) == "through"
             assert gate.most == 3
+
+    def test_a_deposed_thread_may_have_no_reply(self) -> None:
+        gate = Gate()
+
+        class Silent(Work):
+            def run(self) -> Any:
+                super().run()
+
+        with stage() as s:
+            silent = Silent(gate, blocking=False)
+            s.line.incoming.append(silent)
+            s.line.wake()
+            gate.holds(1)
+            s.ping()
+            assert s.reader != silent.thread
+            gate.open()
+            s.all_idle()
+            assert silent.number not in s.line.replies
 
 
 class TestGiving:

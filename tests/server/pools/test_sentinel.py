@@ -201,6 +201,24 @@ class TestSentinel:
         gate.open()
         line.close()
 
+    def test_where_the_system_gives_no_more_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that there are take leave and end; ``run`` says why."""
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "chunnel-worker-3":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        line = Line()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                HandoverPool(line, concurrency=4).run()
+        assert line.retired == ["stopping"]
+        assert not [t for t in threading.enumerate() if t.name.startswith("chunnel-worker-")]
+        line.close()
+
     def test_the_interpreters_switch_interval_is_its_own(self) -> None:
         """It is set while the pool runs, and as before afterwards."""
         before = sys.getswitchinterval()
