@@ -67,7 +67,7 @@ def watch_over_reloads(report: Callable[[str], object]) -> int:
         if code == EXIT_UNUSABLE:
             return 1
         if code <= 0:
-            return code
+            return 128 - code if code else 0  # of a signal what a shell makes of it
         report("The server ended; it is started again when code changes.")
         while code_files.times() == before:
             time.sleep(LOOK)

@@ -214,6 +214,37 @@ class TestModels:
             with pytest.raises(UnsavedChanges):
                 account.deposit(5)
 
+    def test_methods_that_are_awaited_or_streamed(self) -> None:
+        """A coroutine's result is the method's, and so are the fields that it changed."""
+
+        async def deposit(account: Any, amount: int) -> int:
+            account.balance += amount
+            return account.balance  # type: ignore[no-any-return]
+
+        def history(account: Any) -> Any:
+            yield from (account.balance, 0)
+
+        fakes = {
+            "money.Account": [{"uid": 1, "balance": 10}],
+            "money.Account.deposit": deposit,
+            "money.Account.history": history,
+        }
+        with override_remote("economy", fakes):
+            account = economy.money.Account.objects.get(uid=1)
+            assert asyncio.run(account.deposit.acall(5)) == account.balance == 15
+            assert list(account.history()) == [15, 0]
+
+    def test_built_in_functions(self) -> None:
+        """Of one that does not say what it takes nothing is judged."""
+        with override_remote("economy", {"money.balance": max}, schema=SCHEMA):
+            assert economy.money.balance(1, 3) == 3
+
+    def test_a_stream_of_what_cannot_be_closed(self) -> None:
+        with override_remote("economy", {"money.balance": lambda uid: iter([1, 2])}):
+            with economy.money.balance(1) as numbers:
+                assert next(numbers) == 1
+            assert list(numbers) == [2]
+
     def test_methods_of_managers(self) -> None:
         """The fake gets the arguments alone."""
         fakes = {"money.Account.objects.total": lambda *, above=0: above + 1}
