@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -34,7 +35,12 @@ def _run(code: str, server: EchoServer, *, gevent: bool = False) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", *patched, str(script)],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            # Its tracer would mistake one greenlet for another.
+            **({"COVERAGE_PROCESS_CONFIG": ""} if gevent else {}),
+        },
         capture_output=True,
         text=True,
         timeout=60,
