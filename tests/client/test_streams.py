@@ -142,7 +142,8 @@ def test_the_clock_of_a_stream_starts_when_it_is_opened(caller: Caller) -> None:
 
 def test_idle_bounds_the_wait_between_two_chunks(caller: Caller, server: EchoServer) -> None:
     """The default timeout does not bound an open stream; ``idle`` and ``timeout`` do."""
-    for option in (CallOptions(idle=0.1), CallOptions(timeout=0.2)):
+    # Long enough for the items to come, short enough for the test.
+    for option in (CallOptions(idle=0.7), CallOptions(timeout=1)):
         stream = caller.call("t.numbers", (5,), {"stall": True}, option)
         assert [next(stream) for _ in range(5)] == list(range(5))
         with pytest.raises(CallTimeout) as caught:
@@ -362,7 +363,7 @@ def test_an_idle_asynchronous_stream_ends(caller: Caller) -> None:
     """``idle`` holds in event loops too."""
 
     async def read() -> None:
-        stream = await caller.acall("t.numbers", (5,), {"stall": True}, CallOptions(idle=0.1))
+        stream = await caller.acall("t.numbers", (5,), {"stall": True}, CallOptions(idle=0.7))
         got = [await anext(stream) for _ in range(5)]
         assert got == list(range(5))
         with pytest.raises(CallTimeout):
