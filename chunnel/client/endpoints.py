@@ -129,7 +129,8 @@ class Endpoints:
             first = health.healthy
             health.failed(reason, self._clock())
         if first:
-            logger.warning("Endpoint %s is left out: %s", endpoint, reason)
+            which = reason if reason.startswith(endpoint) else f"{endpoint}: {reason}"
+            logger.warning("An endpoint is left out until it answers: %s", which)
             self.refresh()
 
     def recovered(self, endpoint: str) -> None:
