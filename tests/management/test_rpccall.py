@@ -79,7 +79,7 @@ def test_numbers_are_decimals_where_the_function_wants_them(
         (["economy.bank.fail", "funds"], 3, "InsufficientFunds"),
         (["economy.bank.nothing"], 4, "nothing"),
         (["economy.bank.balance"], 4, "missing 1 required positional argument: 'uid'"),
-        (["economy.bank.nap", "5", "--timeout=0.2"], 6, "economy.bank.nap"),
+        (["economy.bank.nap", "9", "--timeout=1.5"], 6, "economy.bank.nap"),
     ],
 )
 def test_the_exit_code_says_what_went_wrong(
