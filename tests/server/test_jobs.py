@@ -260,7 +260,7 @@ class TestCoroutines:
         expose(slow, app_label="x", registry=registry)
         with served(registry=registry) as call:
             with pytest.raises(Failed) as raised:
-                call.finish(call.send("x.wait", _meta={"remaining": 30}))
+                call.finish(call.send("x.wait", _meta={"remaining": 1_000}))
             assert raised.value.code == FailureCode.DEADLINE
             with pytest.raises(Failed) as raised:
                 call.finish(call.send("x.slow", _meta={"remaining": 30_000}))
