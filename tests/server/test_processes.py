@@ -189,7 +189,7 @@ def test_a_child_that_died_early_is_started_again(running: Running) -> None:
     os.kill(victim, signal.SIGKILL)
     try:
         running.process.line_with("ended with exit code 3; starting it again")
-        assert len(list(descriptors.iterdir())) == before
+        until(lambda: len(list(descriptors.iterdir())) == before)  # it is being started at times
     finally:
         running.fleeting.unlink()
     assert len(running.pids(2)) == 2
