@@ -59,6 +59,8 @@ def watch_over_reloads(report: Callable[[str], object]) -> int:
     while True:
         before = code_files.times()
         child = subprocess.Popen(autoreload.get_child_arguments(), env=environment)  # noqa: S603
+        if stopped:  # before there was anybody to pass it on to
+            child.terminate()
         code = child.wait()
         if stopped:
             return 0
