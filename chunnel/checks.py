@@ -8,6 +8,7 @@ a pool, a transport or a middleware can be imported. Ids below 20 are about CHUN
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -54,7 +55,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "chunnel.E024": "``POOL`` names no pool.",
     "chunnel.E025": "``SERIALIZERS`` is empty, or names something that is no serializer.",
     "chunnel.E026": "``MIDDLEWARE`` of the server names something that cannot be imported.",
-    "chunnel.E027": "``LIMITS`` has an unknown key, or a limit that is not a number above 0.",
+    "chunnel.E027": "``LIMITS`` has an unknown key, or a limit that cannot be used.",
     "chunnel.E028": "``TYPES`` of the server holds something that is no ``WireType``.",
     "chunnel.E029": "``EXPOSE_TRACEBACKS`` is neither true, false nor ``None``.",
     "chunnel.E030": "``NAME`` is not a name.",
@@ -209,23 +210,37 @@ def _check_binds(server: ServerSettings) -> list[CheckMessage]:
 
 
 def _check_limits(limits: Mapping[str, Any]) -> list[CheckMessage]:
-    known = sorted(each.name.upper() for kind in (QueryLimits, Limits) for each in fields(kind))
+    defaults = {
+        each.name.upper(): each.default for kind in (QueryLimits, Limits) for each in fields(kind)
+    }
     found: list[CheckMessage] = []
     for name, value in limits.items():
         setting = f"CHUNNEL_SERVER['LIMITS'][{name!r}]"
-        if name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
-            found.append(Error(f"{setting} is no limit.", hint=hint, id="chunnel.E027"))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            found.append(
-                Error(
-                    f"{setting} must be a number above 0, not {value!r}.",
-                    hint="Leave it out, and the default holds.",
-                    id="chunnel.E027",
-                )
+        if name.upper() not in defaults:
+            near = difflib.get_close_matches(name.upper(), defaults, n=1)
+            hint = (
+                f"Did you mean {near[0]!r}?"
+                if near
+                else f"There are {', '.join(sorted(defaults))}."
             )
+            found.append(Error(f"{setting} is no limit.", hint=hint, id="chunnel.E027"))
+        elif problem := _limit_problem(name.lower(), value, defaults[name.upper()]):
+            hint = "Leave it out, and the default holds."
+            found.append(Error(f"{setting} {problem}", hint=hint, id="chunnel.E027"))
     return found
+
+
+def _limit_problem(name: str, value: Any, default: Any) -> str | None:
+    whole = isinstance(default, int)
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < math.inf:
+        return f"must be a {'whole ' if whole else ''}number above 0, not {value!r}."
+    if name in {each.name for each in fields(Limits)}:
+        try:
+            Limits(**{name: value})
+        except ValueError as error:
+            return f"cannot be used: {error}."
+    return None
 
 
 @register(Tags.compatibility)

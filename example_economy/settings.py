@@ -78,6 +78,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 
+# Both sites of the examples run on one host, and a browser's cookies know no ports.
+SESSION_COOKIE_NAME = "economy_sessionid"
+CSRF_COOKIE_NAME = "economy_csrftoken"
+
 CHUNNEL_SERVER = {
     "BIND": env.list("CHUNNEL_BIND", default=["tcp://127.0.0.1:7070"]),
     "WORKERS": env.int("CHUNNEL_WORKERS", default=1),

@@ -79,6 +79,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 
+# Both sites of the examples run on one host, and a browser's cookies know no ports.
+SESSION_COOKIE_NAME = "government_sessionid"
+CSRF_COOKIE_NAME = "government_csrftoken"
+
 CHUNNEL_REMOTES = {
     "economy": env.str("ECONOMY_RPC", default="zmq://127.0.0.1:7070"),
 }

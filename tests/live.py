@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 40.0  # seconds; a slow machine starts Django in a few
+
+# Below those from which systems choose the near ends of connections, and each is given out once.
+_ports = itertools.count(20_000 + os.getpid() % 10_000)
 
 
 def until(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
@@ -22,6 +27,15 @@ def until(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         select.select([], [], [], 0.02)
+
+
+def free_port() -> int:
+    """Return a port for a server that is about to start: nobody listens, and none is given it."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):  # in use
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:

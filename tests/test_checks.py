@@ -66,6 +66,7 @@ BAD: list[tuple[str, str, Any]] = [
     ("E022", "CHUNNEL_SERVER", {"BIND": {}}),
     ("E022", "CHUNNEL_SERVER", {"BIND": f"tcp://u:{SECRET}@h"}),
     ("E022", "CHUNNEL_SERVER", {"BIND": "carrier-pigeon://coop"}),
+    ("E022", "CHUNNEL_SERVER", {"BIND": ["tcp://127.0.0.1:7070", "127.0.0.1", "0:7071"]}),
     ("E023", "CHUNNEL_SERVER", {"WORKERS": 0}),
     ("E023", "CHUNNEL_SERVER", {"CONCURRENCY": "32"}),
     ("E023", "CHUNNEL_SERVER", {"STREAMS": True}),
@@ -75,9 +76,14 @@ BAD: list[tuple[str, str, Any]] = [
     ("E025", "CHUNNEL_SERVER", {"SERIALIZERS": "json"}),
     ("E025", "CHUNNEL_SERVER", {"SERIALIZERS": ["pickle"]}),
     ("E026", "CHUNNEL_SERVER", {"MIDDLEWARE": ["no.such.middleware"]}),
+    ("E026", "CHUNNEL_SERVER", {"MIDDLEWARE": ["django.test.override_settings", len]}),
     ("E027", "CHUNNEL_SERVER", {"LIMITS": {"QUERY_NODE": 5}}),
     ("E027", "CHUNNEL_SERVER", {"LIMITS": {"QUERY_NODES": 0}}),
     ("E027", "CHUNNEL_SERVER", {"LIMITS": {7: 5}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"MAX_CALLS": 1.5}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"query_nodes": float("inf")}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"hello_timeout": float("inf")}}),
+    ("E027", "CHUNNEL_SERVER", {"LIMITS": {"max_message": 65_535}}),
     ("E028", "CHUNNEL_SERVER", {"TYPES": [int]}),
     ("E029", "CHUNNEL_SERVER", {"EXPOSE_TRACEBACKS": "yes"}),
     ("E030", "CHUNNEL_SERVER", {"NAME": ""}),
@@ -140,7 +146,7 @@ GOOD: list[tuple[str, Any]] = [
             "QUEUE": 0,
             "SERIALIZERS": ["json"],
             "MIDDLEWARE": [],
-            "LIMITS": {"QUERY_NODES": 5, "MAX_MESSAGE": 1_000_000},
+            "LIMITS": {"QUERY_NODES": 5, "MAX_MESSAGE": 65_536, "hello_timeout": 0.5},
             "EXPOSE_TRACEBACKS": False,
             "OPTIONS": {"fibres": 3, "grace": 0},
         },
@@ -148,6 +154,7 @@ GOOD: list[tuple[str, Any]] = [
     ("CHUNNEL_SERVER", {"OPTIONS": {"grace": 3, "TICK": 0.01, "coroutines": 5, "stuck_after": 0}}),
     ("CHUNNEL_SERVER", {"BIND": {"ADDRESS": "tcp://[::1]:7071", "OPTIONS": {"backlog": 5}}}),
     ("CHUNNEL_SERVER", {"BIND": "ipc:///run/x"}),
+    ("CHUNNEL_SERVER", {"BIND": ["tcp://127.0.0.1:0", "tcp://127.0.0.1:0"]}),
     ("CHUNNEL_CLIENT", {"MIDDLEWARE": ["django.test.override_settings"]}),
 ]
 
@@ -218,6 +225,47 @@ def test_a_declaration_that_is_surely_wrong(code: str) -> None:
     shown = any(str(each.id).startswith("chunnel.") for each in others)
     assert shown is (model._meta.app_label == "bank")
     assert _ids() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "setting", "value", "message"),
+    [
+        (
+            "E026",
+            "CHUNNEL_SERVER",
+            {"MIDDLEWARE": ["a.b", len]},
+            (
+                "CHUNNEL_SERVER['MIDDLEWARE'][1] must be a text, not a builtin_function_or_method; "
+                "this is a list of dotted paths."
+            ),
+        ),
+        (
+            "E022",
+            "CHUNNEL_SERVER",
+            {"BIND": ["7070", "127.0.0.1:7070"]},
+            "CHUNNEL_SERVER['BIND'] names tcp://127.0.0.1:7070 twice.",
+        ),
+        (
+            "E027",
+            "CHUNNEL_SERVER",
+            {"LIMITS": {"max_message": 5}},
+            (
+                "CHUNNEL_SERVER['LIMITS']['max_message'] cannot be used: max_message must be "
+                "at least 65536 bytes, not 5."
+            ),
+        ),
+        (
+            "E027",
+            "CHUNNEL_SERVER",
+            {"LIMITS": {"max_calls": 2.5}},
+            "CHUNNEL_SERVER['LIMITS']['max_calls'] must be a whole number above 0, not 2.5.",
+        ),
+    ],
+)
+def test_the_culprit_is_named(code: str, setting: str, value: Any, message: str) -> None:
+    """The message says what was wrong where, not only that something was."""
+    with override_settings(**{setting: value}):
+        assert message in [one.msg for one in run_checks() if one.id == f"chunnel.{code}"]
 
 
 def test_deployment_checks_run_only_for_deployment() -> None:

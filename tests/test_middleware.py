@@ -85,6 +85,18 @@ def test_for_coroutines() -> None:
     assert asyncio.run(handler(request())) == "1cbw2[changed]"  # type: ignore[arg-type]
 
 
+def test_one_that_is_for_no_calls_at_all() -> None:
+    """It says so of itself, which must be a mistake."""
+
+    def useless(get_response: Any) -> Any:
+        return get_response
+
+    useless.sync_capable = useless.async_capable = False  # type: ignore[attr-defined]
+    for make in (lambda: chain([useless], inner), lambda: async_chain([useless], inner_async)):
+        with pytest.raises(ImproperlyConfigured, match=r"useless can neither be called nor await"):
+            make()
+
+
 def test_without_any() -> None:
     """Then nothing stands between."""
     assert chain([], inner) is inner

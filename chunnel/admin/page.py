@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -71,18 +73,26 @@ class Page(NamedTuple):
 def build_page(schema: Schema, query: str = "") -> Page:
     """Return the page; with ``query`` only the entries in whose text all of its words stand."""
     words = query.casefold().split()
-    apps = [_app(schema.project, app, words) for app in schema.apps]
+    alias = _alias(schema.project)
+    apps = [_app(alias, app, words) for app in schema.apps]
     return Page(
         project=schema.project,
         fingerprint=schema.fingerprint,
         apps=tuple(app for app in apps if app.functions or app.models or app.exceptions),
-        settings_snippet=f'CHUNNEL_REMOTES = {{"{schema.project}": "zmq://127.0.0.1:7070"}}',
-        import_snippet=f"from chunnel import remote\n\n{schema.project} = remote.{schema.project}",
+        settings_snippet=f'CHUNNEL_REMOTES = {{"{alias}": "zmq://127.0.0.1:7070"}}',
+        import_snippet=f"from chunnel import remote\n\n{alias} = remote.{alias}",
     )
 
 
-def _app(project: str, app: AppSchema, words: list[str]) -> AppEntry:
-    path = f"{project}.{app.label}"
+def _alias(project: str) -> str:
+    """Return what a caller might call the project: its name, or a Python name like it."""
+    name = re.sub(r"\W", "_", project).lstrip("_")
+    fits = name.isidentifier() and not keyword.iskeyword(name)
+    return name if fits and not project.startswith("_") else f"remote_{name}"
+
+
+def _app(alias: str, app: AppSchema, words: list[str]) -> AppEntry:
+    path = f"{alias}.{app.label}"
     return AppEntry(
         label=app.label,
         functions=tuple(

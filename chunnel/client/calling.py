@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__, middleware
 from ..conf import RemoteSettings, client_settings, server_settings
-from ..conf.options import REMOTE
+from ..conf.options import REMOTE, ZMQ
 from ..conf.options import chosen as chosen_options
 from ..links import ClientLink
 from ..protocol.errors import ProtocolError
-from ..protocol.limits import VERSIONS, Limits
+from ..protocol.limits import MIN_MESSAGE, VERSIONS, Limits
 from ..protocol.messages import Hello
 from ..serializers import load as load_serializer
 from ..transports import PipeClosed, for_endpoint
@@ -74,7 +74,7 @@ class Caller:
         self._stream_limit: int = chosen.get("max_streams", MAX_STREAMS)
         self.serializer = load_serializer(settings.serializer)(TypeTable(settings.types))
         self._balancer = balancers.load(settings.balancer)
-        self._limits = Limits()
+        self._limits = _limits_of(settings)
         project = server_settings().name
         self.hops = [project]
         self._hello = Hello(VERSIONS, self._limits.max_message, f"chunnel/{__version__}", project)
@@ -335,6 +335,15 @@ class Caller:
         if found is None:
             found = self.keep_schema(self.call("chunnel.schema", options=_reading(options)))
         return found
+
+
+def _limits_of(settings: RemoteSettings) -> Limits:
+    """Return what we accept: messages no larger than the frames that the transport lets through."""
+    limits = Limits()
+    if settings.backend is not None:  # its options are its own
+        return limits
+    most = chosen_options(ZMQ, settings.options).get("max_frame", limits.max_message)
+    return Limits(max_message=max(MIN_MESSAGE, min(most, limits.max_message)))
 
 
 def _reading(options: CallOptions) -> CallOptions:

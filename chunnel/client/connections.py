@@ -323,8 +323,6 @@ class EndpointPool:
 
     def _forget(self, place: Place) -> bool:
         """Look for processes anew, under the lock: there is no connection to this one any more."""
-        if place.instance is None or place not in self.places:
-            return False
         self._dials = 0
         place.instance = None
         if any(one is not place and one.instance is None for one in self.places):
@@ -365,7 +363,7 @@ class EndpointPool:
             self.generation += 1
             places = self.places
         for place in places:
-            while place.idle:
+            while True:
                 try:
                     connection = place.idle.pop()
                 except IndexError:

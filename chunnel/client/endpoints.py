@@ -129,7 +129,8 @@ class Endpoints:
             first = health.healthy
             health.failed(reason, self._clock())
         if first:
-            logger.warning("Endpoint %s is left out: %s", endpoint, reason)
+            which = reason if reason.startswith(endpoint) else f"{endpoint}: {reason}"
+            logger.warning("An endpoint is left out until it answers: %s", which)
             self.refresh()
 
     def recovered(self, endpoint: str) -> None:
@@ -186,10 +187,10 @@ class Endpoints:
 
 def cancel_all(abandoned: deque[Feed]) -> None:
     """Cancel the streams that were dropped unfinished."""
-    while abandoned:
+    while True:
         try:
             feed = abandoned.popleft()
-        except IndexError:  # another thread took the last one
+        except IndexError:  # none is left, or another thread took the last one
             return
         feed.cancel()
 

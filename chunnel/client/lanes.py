@@ -152,9 +152,7 @@ class Lane:
         self._undecided.calls.discard(pending)
 
     def cancel(self, pending: Pending) -> None:
-        """End a call that nobody waits for any more."""
-        if pending.ended:
-            return
+        """End a call that nobody waits for any more and that has not ended."""
         line = pending.line
         exchange = _exchange(pending)
         if line is not None:

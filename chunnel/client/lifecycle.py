@@ -58,29 +58,29 @@ class PerHub(Generic[T]):
 
     def made(self) -> T | None:
         """Return the value of this process and hub, if there is one."""
-        if not self._gevent:
-            return self._only
-        from gevent import get_hub
+        if self._gevent:
+            from gevent import get_hub
 
-        return self._by_hub.get(get_hub())
+            return self._by_hub.get(get_hub())
+        return self._only
 
     def get(self) -> T:
         """Return the value of this process and hub."""
-        if not self._gevent:
-            found = self._only
-            if found is not None:
-                return found
-            with self._lock:
-                if self._only is None:
-                    self._only = self._make()
-                return self._only
-        from gevent import get_hub
+        if self._gevent:
+            from gevent import get_hub
 
-        hub = get_hub()
-        made = self._by_hub.get(hub)
-        if made is None:
-            made = self._by_hub[hub] = self._make()
-        return made
+            hub = get_hub()
+            made = self._by_hub.get(hub)
+            if made is None:
+                made = self._by_hub[hub] = self._make()
+            return made
+        found = self._only
+        if found is not None:
+            return found
+        with self._lock:
+            if self._only is None:
+                self._only = self._make()
+            return self._only
 
     def clear(self) -> list[T]:
         """Forget all values and return them; the next ``get`` makes a new one."""

@@ -139,8 +139,7 @@ class Multiplexer:
                         if not self._inbox:
                             self._bell = None
                             return
-                    continue
-                self._wait(bell)
+                self._wait(bell)  # not at all if the inbox was filled meanwhile: the bell rang
         except BaseException:
             logger.critical("The multiplexer's thread ended; its calls are lost", exc_info=True)
             self._abort()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..conf import remote_aliases
 from ..exceptions import UnknownRemote
+from ..schema.steps import NOT_STEPS
 from .callables import RemoteCallable
 from .paths import Path
 from .remotes import get_remote, unknown_alias
@@ -29,21 +30,6 @@ if TYPE_CHECKING:
 
 MAX_KEPT: Final = 4096
 """Steps that one namespace keeps: more than any app has, fewer than made-up names could fill."""
-
-NOT_STEPS: Final = frozenset(
-    {
-        "alters_data",
-        "as_sql",
-        "as_manager",
-        "contribute_to_class",
-        "deconstruct",
-        "do_not_call_in_templates",
-        "get_source_expressions",
-        "prepare_database_save",
-        "resolve_expression",
-    }
-)
-"""Words that Django looks for on any object; finding one would change what Django does with it."""
 
 
 def is_step(name: str) -> bool:

@@ -19,7 +19,7 @@ from ..protocol.messages import Busy, Chunk, Credit, End, Failure, Result
 from .answers import Answer, Late
 from .lifecycle import forbid_event_loop
 from .streams import Stream
-from .threads import Alarm, native_rlock
+from .threads import native_rlock, new_alarm
 
 if TYPE_CHECKING:
     from .calling import Caller
@@ -66,7 +66,7 @@ class Mailbox:
         """Wait for a message, in a thread or a greenlet; return whether there is one."""
         if self.messages:
             return True
-        alarm = Alarm()
+        alarm = new_alarm()
         self.when_filled(alarm.set)
         try:
             alarm.wait(timeout)

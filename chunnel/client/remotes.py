@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signals import setting_changed
@@ -140,7 +141,7 @@ class Remote:
         if watchers or self.fakes:
             fake = self._watched(name, args, kwargs)
             if fake is not None:
-                return fake(*args, **kwargs)
+                return self._answered(name, fake, args, kwargs)
         if settings.DEBUG:
             self._warn_of_writes(name, options)
         return self.caller.call(
@@ -261,6 +262,15 @@ class Remote:
             watcher(self.alias, name, args, kwargs)
         return self.fakes.get(name)
 
+    def _answered(
+        self, name: str, fake: Fake, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Answer a plain call by a fake, with the manners of a real one in an event loop."""
+        from .lifecycle import forbid_event_loop
+
+        forbid_event_loop(self.alias, name)
+        return _waited(fake(*args, **kwargs))
+
     # What is known of the called function
 
     def function(self, name: str, *, fetch: bool = False) -> FunctionSchema | None:
@@ -323,11 +333,22 @@ def _user_level() -> int:
     return level
 
 
+def _waited(found: Any) -> Any:
+    """Return what a coroutine of a fake comes to, or what is there already."""
+    if not inspect.iscoroutine(found):
+        return found
+
+    async def wait() -> Any:
+        return await found
+
+    return async_to_sync(wait)()
+
+
 def _settled(fake: Fake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pending:
     from .pending import Pending
 
     try:
-        return Pending.settled(fake(*args, **kwargs))
+        return Pending.settled(_waited(fake(*args, **kwargs)))
     except Exception as error:  # noqa: BLE001 - a pending call keeps whatever was raised
         return Pending.settled(error=error)
 

@@ -262,7 +262,7 @@ class Stream:
     def _take(self, answer: Answer) -> bool:
         feed = self._feed
         assert feed is not None
-        if isinstance(answer, Chunk) and not answer.part:
+        if isinstance(answer, Chunk):
             self._last = answer
             if answer.items or answer.body:
                 try:
@@ -271,22 +271,18 @@ class Stream:
                     self.close()
                     raise
             return True
+        # Nothing else ends a stream, and no part comes in one: the link would have refused it.
         self._feed = None
-        if isinstance(answer, End):
-            feed.finish()
-            return False
+        feed.finish()
         if isinstance(answer, Failure):
-            feed.finish()
             raise self._exchange.failed(answer)
-        feed.cancel()
-        raise self._exchange.violated(f"{type(answer).__name__.upper()} inside a stream")
+        assert isinstance(answer, End)
+        return False
 
     def _grant(self, feed: Feed) -> None:
         """Count the last chunk as consumed."""
-        last = self._last
-        if last is None:
-            return
-        self._last = None
+        last, self._last = self._last, None
+        assert last is not None  # a stream is open from its first chunk, and each replaces the last
         items, size = cost(last)
         items, size = self._consumed.items + items, self._consumed.bytes + size
         if items >= _HALF.items or size >= _HALF.bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import CallError, RemoteError, SerializationError
 from ..protocol.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError
-from ..protocol.messages import Busy, Chunk, End, Failure, GrantCredit, Result
+from ..protocol.messages import Busy, Chunk, Failure, GrantCredit, Result
 from ..transports.base import PipeClosed
 from .answers import Answer, Late, Wedged, receive
 from .connections import Connection, NoRoom, Unreachable
@@ -199,9 +199,6 @@ def _conclude(
     if type(answer) is Failure:
         pool.give_back(connection)
         raise exchange.failed(answer)
-    if type(answer) is End:
-        pool.give_back(connection)
-        raise exchange.violated("the first answer was END")
     assert type(answer) is Chunk
     if answer.part:
         return _assemble(caller, endpoints, exchange, connection, answer)
@@ -234,8 +231,7 @@ def _assemble(
             pool.lost(connection)
             raise exchange.lost(error.reason) from None
         following = _answer(caller, endpoints, exchange, connection, time.monotonic())
-        if following is None:
-            raise exchange.lost("in the middle of a large result")
+        assert following is not None  # what has begun to come is never asked for again
         answer = following
     pool.give_back(connection)
     if type(answer) is Failure:

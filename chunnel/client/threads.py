@@ -11,11 +11,19 @@ from __future__ import annotations
 import select
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..transports.waiting import native_rlock, patched
 
-__all__ = ["Alarm", "native_poll", "native_rlock", "patched", "start_native", "start_thread"]
+__all__ = [
+    "Alarm",
+    "native_poll",
+    "native_rlock",
+    "new_alarm",
+    "patched",
+    "start_native",
+    "start_thread",
+]
 
 
 def start_thread(target: Callable[[], object], name: str) -> None:
@@ -25,20 +33,18 @@ def start_thread(target: Callable[[], object], name: str) -> None:
 
 def start_native(target: Callable[[], object], name: str) -> None:
     """Run ``target`` in a native daemon thread."""
-    if not patched():
-        start_thread(target, name)
+    if patched():
+        from gevent import get_hub, monkey
+
+        def run() -> None:
+            try:
+                target()
+            finally:  # the transport may have made a hub for this thread
+                get_hub().destroy(destroy_loop=True)
+
+        monkey.get_original("_thread", "start_new_thread")(run, ())
         return
-    from gevent import monkey
-
-    def run() -> None:
-        from gevent import get_hub
-
-        try:
-            target()
-        finally:
-            get_hub().destroy(destroy_loop=True)  # the transport may have made one for this thread
-
-    monkey.get_original("_thread", "start_new_thread")(run, ())
+    start_thread(target, name)
 
 
 def native_poll() -> Any:
@@ -50,38 +56,36 @@ def native_poll() -> Any:
     return select.poll()
 
 
-class Alarm:
+class Alarm(Protocol):
     """Something one thread or greenlet waits for once, and any other thread sets."""
-
-    __slots__ = ("_event", "_hub", "_is_set", "_lock", "_watcher")
-
-    def __init__(self) -> None:
-        self._is_set = False
-        self._event: threading.Event | None = None
-        self._watcher: Any = None
-        if patched():
-            from gevent import get_hub
-
-            self._hub = get_hub()
-            self._watcher = self._hub.loop.async_()
-            self._lock = native_rlock()
-        else:
-            self._event = threading.Event()
 
     def set(self) -> None:
         """Wake who waits. For any thread."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until it is set, or ``timeout`` seconds; return whether it is set. Only once."""
+
+
+class HubAlarm:
+    """Blocks the greenlet that waits; the others of its hub go on."""
+
+    __slots__ = ("_hub", "_is_set", "_lock", "_watcher")
+
+    def __init__(self) -> None:
+        from gevent import get_hub
+
+        self._is_set = False
+        self._lock = native_rlock()
+        self._hub = get_hub()
+        self._watcher: Any = self._hub.loop.async_()
+
+    def set(self) -> None:
         self._is_set = True
-        if self._event is not None:
-            self._event.set()
-            return
         with self._lock:
             if self._watcher is not None:
                 self._watcher.send()
 
     def wait(self, timeout: float | None) -> bool:
-        """Wait until it is set, or ``timeout`` seconds; return whether it is set. Only once."""
-        if self._event is not None:
-            return self._event.wait(timeout)
         from gevent import Timeout
         from gevent.hub import Waiter
 
@@ -97,3 +101,8 @@ class Alarm:
                 self._watcher.close()
                 self._watcher = None
         return self._is_set
+
+
+def new_alarm() -> Alarm:
+    """Return the kind of alarm that this process needs; who makes it is who waits."""
+    return HubAlarm() if patched() else threading.Event()

@@ -77,14 +77,26 @@ class Reader:
         return found
 
     def names(self, key: str, default: tuple[str, ...], code: str, what: str) -> tuple[str, ...]:
+        given = self.value.get(key)
+        for place, item in enumerate(given if isinstance(given, list | tuple) else ()):
+            if not isinstance(item, str) or not item:
+                must_be = (
+                    f"must be a text, not {shown_value(item) if item != '' else 'an empty one'}"
+                )
+                self.problems.append(
+                    Problem(
+                        code,
+                        f"{self.setting}[{key!r}][{place}]",
+                        f"{must_be}; this is a list of {what}.",
+                        "Write the names of what is to be used, as texts.",
+                    )
+                )
+                return default
         found: tuple[str, ...] = self.get(
             key,
             default,
             code,
-            lambda value: (
-                isinstance(value, list | tuple)
-                and all(isinstance(item, str) and item for item in value)
-            ),
+            lambda value: isinstance(value, list | tuple),
             f"a list of {what}",
             tuple,
         )

@@ -311,6 +311,12 @@ def _read_binds(reader: Reader) -> tuple[Bind, ...]:
                     _BIND_HINT,
                 )
             )
+    addresses = [bind.address for bind in found]
+    for address in dict.fromkeys(addresses):
+        # A port that is 0 is a free one, another each time.
+        if addresses.count(address) > 1 and not address.endswith(":0"):
+            hint = "Name each address once."
+            reader.refuse("chunnel.E022", f"names {address} twice.", hint, key="BIND")
     return tuple(found)
 
 

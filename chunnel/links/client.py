@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable
 
 from ..protocol.codec import encode
-from ..protocol.engine import Conversation, Event, Refused, Skipped
+from ..protocol.engine import Conversation, Event, Skipped
 from ..protocol.errors import RemoteProtocolError
 from ..protocol.limits import DEFAULT_LIMITS, Limits
 from ..protocol.messages import GoAway, Hello, Message, Ping, Pong, Welcome
 from ..protocol.states import Role
 from ..transports.base import Pipe, PipeClosed
 
-_OURS = frozenset({Ping, GoAway, Refused, Skipped})
+_OURS = frozenset({Ping, GoAway, Skipped})
 
 
 class ClientLink:
@@ -116,8 +116,6 @@ class ClientLink:
                         sent=True,
                     )
                 return event
-            elif kind is Refused:
-                self._answer(event.answers)  # type: ignore[union-attr]
             if timeout is not None:
                 left = max(0.0, started + timeout - now)
 

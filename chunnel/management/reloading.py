@@ -59,6 +59,8 @@ def watch_over_reloads(report: Callable[[str], object]) -> int:
     while True:
         before = code_files.times()
         child = subprocess.Popen(autoreload.get_child_arguments(), env=environment)  # noqa: S603
+        if stopped:  # before there was anybody to pass it on to
+            child.terminate()
         code = child.wait()
         if stopped:
             return 0
@@ -67,7 +69,7 @@ def watch_over_reloads(report: Callable[[str], object]) -> int:
         if code == EXIT_UNUSABLE:
             return 1
         if code <= 0:
-            return code
+            return 128 - code if code else 0  # of a signal what a shell makes of it
         report("The server ended; it is started again when code changes.")
         while code_files.times() == before:
             time.sleep(LOOK)

@@ -6,6 +6,7 @@ Each function returns the declaration in its final form or raises ImproperlyConf
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +15,7 @@ from django.db.models import Field, Model
 from django.db.models.constants import LOOKUP_SEP
 
 from .core import LOWER_CASE
-from .entries import EFFECTS
+from .entries import EFFECTS, option_problem
 
 if TYPE_CHECKING:
     from .modelrpc import ModelRPC
@@ -22,11 +23,25 @@ if TYPE_CHECKING:
 TEXT = "__str__"  # among the fields: the text of the instance
 DEFAULT_LOOKUPS = ("exact", "in", "isnull")
 METHOD_OPTIONS = frozenset({"effect", "atomic", "blocking"})
+LIKENESS = 0.88  # from which a name counts as a misspelled one; filter_field has 0.96
 
 
 def refuse(rpc: type[ModelRPC], attribute: str, problem: str, key: str | None = None) -> NoReturn:
     where = f"{rpc.__qualname__}.{attribute}" + (f"[{key!r}]" if key is not None else "")
     raise ImproperlyConfigured(f"{where}: {problem}")
+
+
+def refuse_misspelled(rpc: type[ModelRPC], base: type[ModelRPC]) -> None:
+    """Refuse attributes that look like a declaration: left unread, they would not restrict."""
+    known = [name for name in vars(base) if not name.startswith("_")]
+    for cls in rpc.__mro__:
+        if cls is base:
+            break
+        for name in vars(cls):
+            if name.startswith("_") or hasattr(base, name):
+                continue
+            if close := difflib.get_close_matches(name, known, 1, LIKENESS):
+                refuse(rpc, name, f"no such declaration; did you mean {close[0]}?")
 
 
 def names(rpc: type[ModelRPC], attribute: str, value: Any) -> list[str]:
@@ -141,6 +156,10 @@ def _check_options(rpc: type[ModelRPC], attribute: str, name: str, given: Any) -
             refuse(rpc, attribute, f"no option is named {option!r}.", name)
     if given.get("effect", "write") not in EFFECTS:
         refuse(rpc, attribute, f"an effect is one of {', '.join(EFFECTS)}.", name)
+    for option in ("atomic", "blocking"):
+        problem = option_problem(option, given[option]) if option in given else None
+        if problem:
+            refuse(rpc, attribute, f"{option}={given[option]!r}: {problem}", name)
 
 
 def _resolve(rpc: type[ModelRPC], attribute: str, model: type[Model], path: Any) -> Any:

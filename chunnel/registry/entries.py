@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from django.db import connections
+
 from .shapes import Shape
 
 if TYPE_CHECKING:
@@ -19,6 +21,19 @@ Effect: TypeAlias = Literal["read", "idempotent", "write"]
 EFFECTS = ("read", "idempotent", "write")
 NO_SHAPE = Shape(None, None)
 CALLABLE_KINDS = frozenset({"function", "method", "query", "manager", "write", "builtin"})
+
+
+def option_problem(option: str, value: object) -> str | None:
+    """Say what is wrong with the value of ``atomic`` or ``blocking``; None: nothing."""
+    if isinstance(value, bool):
+        return None
+    if option == "blocking":
+        return None if value is None else "this is True, False or None."
+    if not isinstance(value, str):
+        return "this is True, False or the name of a database."
+    if value not in connections:
+        return f"there is no database of this name; there are {', '.join(map(repr, connections))}."
+    return None
 
 
 class Place(NamedTuple):

@@ -15,6 +15,7 @@ from ..values import Relation
 from . import declarations
 from .core import CAP_WORDS
 from .entries import Entry, Kind, Place
+from .modelrpc import ModelRPC
 from .readable import RESERVED, Link, is_many, readable
 from .shapes import Shape, method_shape
 from .writable import Writable, writable
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ..context import ServedCall
     from ..schema import ModelSchema
     from .core import Registry
-    from .modelrpc import ModelRPC
 
 
 class ExposedModel:
@@ -60,6 +60,7 @@ class ExposedModel:
             raise ImproperlyConfigured(
                 f"register({model.__name__}): an abstract or swapped model has no rows."
             )
+        declarations.refuse_misspelled(rpc, ModelRPC)
         self.model = model
         self.label = label
         self.place = place

@@ -14,8 +14,9 @@ from django.apps import apps
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.db.models import Model
 
+from ..schema.steps import can_be_written
 from .core import CAP_WORDS, LOWER_CASE, Registry, registry
-from .entries import EFFECTS, Effect, Entry, Place, Style
+from .entries import EFFECTS, Effect, Entry, Place, Style, option_problem
 from .exposed import ExposedModel
 from .modelrpc import ModelRPC
 from .shapes import SignatureLike, shape_of
@@ -98,6 +99,11 @@ def expose(
     def expose_it(target: Any) -> Any:
         label = _label(app_label, frame, "expose")
         place = _place(frame)
+        if only is None and not callable(target) and _is_value(target):
+            raise ImproperlyConfigured(
+                f"expose({_shown(target)}): this is a value. Expose a callable, an exception, a "
+                f"module or an instance of a class of yours; a remote name is given as name=…."
+            )
         if isinstance(target, ModuleType) or not callable(target):
             registry.add(*_members(target, only, label, place, options))
         elif only is not None:
@@ -155,6 +161,17 @@ class _Options:
             raise ImproperlyConfigured(
                 f"expose(effect={effect!r}): an effect is one of {', '.join(EFFECTS)}."
             )
+        for option, value in (("atomic", atomic), ("blocking", blocking)):
+            if problem := option_problem(option, value):
+                raise ImproperlyConfigured(f"expose({option}={value!r}): {problem}")
+        if not (signature is None or isinstance(signature, inspect.Signature)):
+            try:
+                signature = inspect.signature(signature)
+            except (TypeError, ValueError):
+                raise ImproperlyConfigured(
+                    f"expose(signature={signature!r}): this is an inspect.Signature, or a callable "
+                    f"that has one."
+                ) from None
         self.name = name
         self.effect = effect
         self.atomic = atomic
@@ -172,6 +189,11 @@ def _entry(target: Any, label: str, place: Place, options: _Options) -> Entry:
         raise ImproperlyConfigured(
             f"expose({_shown(target)}): {name!r} cannot be the remote name of a callable, which is "
             f"lower_case; give name=…."
+        )
+    if not can_be_written(name):
+        raise ImproperlyConfigured(
+            f"expose({_shown(target)}): {name!r} is a word of Python's or Django's, which callers "
+            f"could not write; give name=…."
         )
     style = style_of(target)
     if options.atomic and style != "call":
@@ -259,6 +281,11 @@ def _public_names(owner: Any) -> list[str]:
     ]
 
 
+def _is_value(target: Any) -> bool:
+    """Say whether it is a text, a number or the like, which has methods that nobody means."""
+    return type(target).__module__ == "builtins" and not isinstance(target, ModuleType)
+
+
 def _is_method(raw: Any) -> bool:
     if isinstance(raw, staticmethod | classmethod | functools.partialmethod):
         return True
@@ -287,6 +314,11 @@ def _label(app_label: str | None, frame: FrameType, what: str) -> str:
     if app_label is not None:
         if not LOWER_CASE.fullmatch(app_label):
             raise ImproperlyConfigured(f"{what}(app_label={app_label!r}): not a lower_case name.")
+        if not can_be_written(app_label):
+            raise ImproperlyConfigured(
+                f"{what}(app_label={app_label!r}): a word of Python's or Django's, which callers "
+                f"could not write."
+            )
         return app_label
     module = cast("str", frame.f_globals.get("__name__", ""))
     try:
@@ -301,7 +333,7 @@ def _label(app_label: str | None, frame: FrameType, what: str) -> str:
             f"{what}() was called in {module!r}, which belongs to no app in INSTALLED_APPS; give "
             f"app_label=…."
         )
-    if not LOWER_CASE.fullmatch(config.label):
+    if not LOWER_CASE.fullmatch(config.label) or not can_be_written(config.label):
         raise ImproperlyConfigured(
             f"{what}() was called in the app {config.label!r}, whose label cannot be part of a "
             f"remote name; give app_label=…, in lower_case."

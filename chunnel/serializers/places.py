@@ -97,7 +97,7 @@ class _Walk:
                     self.visit(item, f"{path}[{index}].{name}", ())
             for related in known.related:
                 self.visit(related.rows, f"{path}.{related.name}", ())
-        elif kind in _CONTAINERS:
+        else:  # a container
             if id(value) in within:
                 raise SerializationError("it contains itself", _shortened(path))
             if len(within) >= MAX_DEPTH:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
@@ -105,9 +106,6 @@ class ServedJob:
             tuple(hops),
             {} if meta is NO_METADATA else dict(meta),
         )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.call.name} {self.served.id}>"
 
     # For the pool
 
@@ -306,11 +304,19 @@ class CoroutineJob(ServedJob):
 
     def cancel(self, reason: str = "") -> None:  # noqa: ARG002
         self.served.cancelled = True
-        if self._loop is not None and self._task is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._task is not None:
+            self._tell(self._task.cancel)
+
+    def _tell(self, act: Callable[..., object], *args: Any) -> None:
+        """Have the loop call ``act``. Where it was closed meanwhile, nobody needs it any more."""
+        assert self._loop is not None
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(act, *args)
 
     async def run_async(self) -> Reply | None:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._task = task = asyncio.current_task()
+        assert task is not None
         hygiene.enter_task(hygiene.base())
         _current.set(self.served)
         self._announce()
@@ -319,11 +325,14 @@ class CoroutineJob(ServedJob):
         try:
             answer = await self._answer_async()
         except asyncio.CancelledError as caught:
-            if not self.served.cancelled:
+            if self.served.cancelled:
+                error = Refusal(FailureCode.CANCELLED, "The call was cancelled.")
+                error.__cause__ = caught
+            elif task.cancelling():
                 self.dispatcher.close(self)
                 raise  # the pool is closing
-            error = Refusal(FailureCode.CANCELLED, "The call was cancelled.")
-            error.__cause__ = caught
+            else:  # something that the coroutine waited for was cancelled, not the coroutine
+                error = caught
             answer = self._failed(error)
         except BaseException as caught:  # noqa: BLE001 - SystemExit would end the loop
             error = caught

@@ -211,9 +211,29 @@ class Parent:
                 env={**os.environ, ENVIRONMENT_KEY: role.to_environment()},
                 pass_fds=[writing],
             )
+        except BaseException:
+            os.close(reading)
+            raise
         finally:
             os.close(writing)
         self._children.append(_Child(index, process, reading, time.monotonic()))
+
+    def _try_to_start(self, index: int) -> None:
+        """Start a child, now or later: those that serve do not end for one that cannot start."""
+        try:
+            self._start(index)
+        except OSError as error:  # no more processes, memory or descriptors
+            delay = self._next_delay(index)
+            self._due[index] = time.monotonic() + delay
+            self.report(
+                f"Worker {index + 1} could not be started ({error}); trying again in {delay:g} s."
+            )
+
+    def _next_delay(self, index: int) -> float:
+        """Return how long to wait before this start; the next one waits longer."""
+        delay = self._delays.get(index, FIRST_DELAY)
+        self._delays[index] = min(LONGEST_DELAY, delay * 2)
+        return delay
 
     def _wait(self, wake: int) -> None:
         """Wait for a signal, a report or the next time something is due."""
@@ -249,7 +269,7 @@ class Parent:
                 for child in self._children:
                     child.retired = True
                 for index in range(self.workers):
-                    self._start(index)
+                    self._try_to_start(index)
 
     def _retire(self, children: Iterable[_Child]) -> None:
         for child in children:
@@ -277,9 +297,11 @@ class Parent:
                 self._give_up()
                 continue
             now = time.monotonic()
-            settled = child.serving and now - child.started >= SETTLED_AFTER
-            delay = 0.0 if settled else self._delays.get(child.index, FIRST_DELAY)
-            self._delays[child.index] = min(LONGEST_DELAY, max(FIRST_DELAY, delay * 2))
+            delay = 0.0
+            if child.serving and now - child.started >= SETTLED_AFTER:
+                self._delays.pop(child.index, None)
+            else:
+                delay = self._next_delay(child.index)
             self._due[child.index] = now + delay
             self.report(
                 f"Worker {child.index + 1} (process {child.process.pid}) {_ended(code)}; "
@@ -303,7 +325,7 @@ class Parent:
         if not self._stopping:
             for index in [index for index, due in self._due.items() if due <= now]:
                 del self._due[index]
-                self._start(index)
+                self._try_to_start(index)
             current = [child for child in self._children if not child.retired]
             if len(current) == self.workers and all(child.serving for child in current):
                 if not self._announced:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
@@ -123,7 +124,6 @@ class StreamJob(ServedJob):
     __slots__ = (
         "_again",
         "_batch",
-        "_broken",
         "_context",
         "_credited",
         "_ending",
@@ -142,7 +142,6 @@ class StreamJob(ServedJob):
         self._iterator: Iterator[Any] | None = None
         self._ending: Message | Outflow | None = None
         self._error: BaseException | None = None
-        self._broken: BaseException | None = None  # what the flusher could not send
         self._running = True  # in a borrowed thread; guarded by ``_credited``, like the next
         self._again = False  # there was news while it ran
 
@@ -236,9 +235,6 @@ class StreamJob(ServedJob):
             if self.served.cancelled:
                 self._close()
                 raise Refusal(FailureCode.CANCELLED, "The stream was cancelled.")
-            if self._broken is not None:
-                self._close()
-                raise self._broken
             if self._ending is None:
                 self._gather(batch.most - len(batch.items))
             if batch.items and not self._send(wait=not self.dispatcher.borrowed):
@@ -323,8 +319,8 @@ class StreamJob(ServedJob):
             return
         try:
             self._context.copy().run(self._flush)
-        except BaseException as error:  # noqa: BLE001 - the job's own thread raises it
-            self._broken = error
+        except BaseException:  # noqa: BLE001 - what was not sent the job's own thread meets again
+            batch.since = 0.0  # and to try before it does is of no use
         finally:
             self._sending.release()
 
@@ -384,28 +380,28 @@ class Flusher:
 class AsyncStreamJob(CoroutineJob):
     """A call to an async generator function. Everything but ``grant`` happens on the loop."""
 
-    __slots__ = ("_batch", "_credited", "_timer")
+    __slots__ = ("_batch", "_credited", "_grants", "_timer")
 
     def __init__(self, *args: Any):
         super().__init__(*args)
         self._batch = Batch(self, nullcontext())  # the loop alone has it
-        self._credited: asyncio.Event | None = None
+        self._credited = asyncio.Event()
+        self._grants: deque[Credit] = deque()  # that came from the reader of the link
         self._timer: asyncio.TimerHandle | None = None
 
     def grant(self, credit: Credit) -> None:
-        if self._loop is None:
-            self._batch.allowance.grant(credit)  # nobody else has it yet
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._granted, credit)
+        self._grants.append(credit)
+        if self._loop is not None:  # else the task, which is about to begin, will look
+            self._tell(self._take_grants)
 
-    def _granted(self, credit: Credit) -> None:
-        self._batch.allowance.grant(credit)
-        if self._credited is not None:
-            self._credited.set()
+    def _take_grants(self) -> None:
+        while self._grants:
+            self._batch.allowance.grant(self._grants.popleft())
+        self._credited.set()
 
     async def _answer_async(self) -> Message | Outflow | None:
         request = self._admit()
-        self._credited = asyncio.Event()
+        self._take_grants()
         items = aiter(await self.dispatcher.handle_async(request))
         self._post(Chunk(self.call.call_id))
         try:
@@ -443,11 +439,10 @@ class AsyncStreamJob(CoroutineJob):
                 if chunk is None:
                     return
                 self._post(chunk)
-        except Exception:  # noqa: BLE001 - the next flush of the task itself raises it again
+        except BaseException:  # noqa: BLE001 - the next flush of the task itself raises it again
             return
 
     async def _flush(self) -> None:
-        assert self._credited is not None
         while self._batch.items:
             self._credited.clear()
             chunk = self._batch.next_chunk()

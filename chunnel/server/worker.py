@@ -126,19 +126,20 @@ class _Service:
 
         It was sent before its sender heard that we are leaving, and is not executed.
         """
-        if not self.link.peers:
-            return
         source, dispatcher = self.source, self.dispatcher
-        longest = time.monotonic() + LONGEST_FAREWELL
-        while True:
-            job = source.receive(FAREWELL)
-            if job is not None:
-                source.send(job.refuse("the server is stopping"))
+        now = time.monotonic()
+        longest, silent = now + LONGEST_FAREWELL, now + FAREWELL
+        while self.link.peers:
             now = time.monotonic()
             if dispatcher.flowing and now < until:
-                continue
-            if job is None or now >= longest:
+                silent = now + FAREWELL
+            elif now >= min(silent, longest):
                 return
+            # Without a call it was not silent until then: it may just have been woken.
+            job = source.receive(silent - now)
+            if job is not None:
+                source.send(job.refuse("the server is stopping"))
+                silent = time.monotonic() + FAREWELL
 
     def close(self) -> None:
         self.dispatcher.close_all()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.test import TransactionTestCase, override_settings
 
-from ..conf import Bind, server_settings
+from ..conf import Bind, parse_remote_url, server_settings
 from .counting import RecordedCall, assertNumRPCs
 
 _GRACE = 5.0  # seconds that calls under way get when the test is over
@@ -42,7 +42,7 @@ def _redirected(aliases: tuple[str, ...], address: str) -> dict[str, Any]:
     remotes = dict(getattr(settings, "CHUNNEL_REMOTES", {}))
     for alias in aliases:
         given = remotes.get(alias)
-        entry = {**given} if isinstance(given, dict) else {}
+        entry = parse_remote_url(given) if isinstance(given, str) else given or {}
         remotes[alias] = {**entry, "ENDPOINTS": [address]}
     return remotes
 

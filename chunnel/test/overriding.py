@@ -10,6 +10,8 @@ The rules:
   faked (``"money.Account.objects.create"``, ``"money.Account.save"``) gets what would travel.
 * Where a schema is at hand (one that was fetched, or ``schema=``), a fake for a name that it does
   not have, or with another signature, is refused: a test that passes with it would prove nothing.
+* Arguments that would not travel, or do not fit the fake, are refused as they are over there, and
+  so is a plain call in an event loop. A coroutine is awaited.
 * Names without a fake go where they always went.
 """
 
@@ -31,6 +33,8 @@ from ..client.signature import (
     find_model,
     signature_of,
 )
+from ..exceptions import WrongArguments
+from ..registry.shapes import shape_of
 from ..schema import FunctionSchema, Schema, schema_from_wire
 from .rows import WRITES_OF_INSTANCES, WRITES_OF_OBJECTS, FakeRows
 from .streams import FakeStream
@@ -100,13 +104,14 @@ def _prepared(
         if schema is not None and find_model(schema, *steps) is None:
             raise LookupError(f"{alias} exposes no model {name!r}.")
         return FakeRows(alias, name, fake).fakes()
-    answer = _answer(fake)
     if _is_write(steps):
+        answer = _answer(alias, fake, method=False)
         if schema is not None and find_model(schema, *steps[:2]) is None:
             raise LookupError(f"{alias} exposes no model {'.'.join(steps[:2])!r}.")
         return [(name, answer if len(steps) == 3 else _without_plan(answer))]
     if schema is not None:
         _compare(alias, name, fake, _found(schema, steps), method=len(steps) == 3)
+    answer = _answer(alias, fake, method=len(steps) == 3)
     if len(steps) == 3:
         return [(name, _as_method(answer))]
     if len(steps) == 4:
@@ -170,18 +175,35 @@ def _is_exception(fake: Any) -> bool:
     )
 
 
-def _answer(fake: Any) -> Callable[..., Any]:
+def _answer(alias: str, fake: Any, *, method: bool) -> Callable[..., Any]:
+    given = callable(fake) and not _is_exception(fake)
+    check = shape_of(fake).check if given else None
+
     def answer(*args: Any, **kwargs: Any) -> Any:
+        _insist_on_travel(alias, args[1:] if method else args, kwargs)
         if _is_exception(fake):
             raise fake
-        if not callable(fake):
+        if not given:
             return fake
+        if check is not None:
+            try:
+                check(*args, **kwargs)
+            except TypeError as error:
+                raise WrongArguments(str(error)) from None
         value = fake(*args, **kwargs)
         if isinstance(value, Iterator) or hasattr(value, "__anext__"):
             return FakeStream(value)
         return value
 
     return answer
+
+
+def _insist_on_travel(alias: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise SerializationError for arguments that the remote would never see."""
+    remote = remotes[alias]
+    remote.caller.serializer.dumps(
+        [list(args), dict(kwargs)], lower=remote.lower, roots=("args", "kwargs")
+    )
 
 
 def _as_method(answer: Callable[..., Any]) -> Fake:

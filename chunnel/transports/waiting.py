@@ -30,7 +30,8 @@ def native_rlock() -> Any:
     if patched():
         from gevent import monkey
 
-        return monkey.get_original("threading", "RLock")()
+        # Not threading's: even the original function makes locks of what gevent left there.
+        return monkey.get_original("_thread", "RLock")()
     return threading.RLock()
 
 

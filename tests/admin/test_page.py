@@ -169,3 +169,21 @@ def test_a_search_needs_all_words(schema: Schema, query: str, anchors: list[str]
         for entry in (*app.functions, *app.models, *app.exceptions)
     ]
     assert found == anchors
+
+
+@pytest.mark.parametrize(
+    ("project", "alias"),
+    [
+        ("economy", "economy"),
+        ("eco-nomy 2", "eco_nomy_2"),
+        ("2eco", "remote_2eco"),
+        ("_x", "remote_x"),
+    ],
+)
+def test_the_snippet_is_python(schema: Schema, project: str, alias: str) -> None:
+    """Also where a project's NAME could not be an alias."""
+    page = build_page(schema._replace(project=project))
+    assert page.settings_snippet.startswith(f'CHUNNEL_REMOTES = {{"{alias}": ')
+    assert page.import_snippet.endswith(f"{alias} = remote.{alias}")
+    assert page.apps[0].functions[0].snippet.startswith(f"{alias}.money.balance(")
+    compile(page.import_snippet, "page", "exec")

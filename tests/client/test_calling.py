@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from chunnel.client.answers import Patience
 from chunnel.client.calling import Caller
 from chunnel.client.connections import MAX_DEBT
 from chunnel.client.options import CallOptions
@@ -22,11 +24,13 @@ from chunnel.exceptions import (
     SerializationError,
     ServerBusy,
 )
+from chunnel.protocol.messages import Ping
 
 from .conftest import Child, MakeCaller, descriptors, eventually
 from .echo import EchoServer, serving
 
-SOON = CallOptions(timeout=0.05)
+SOON = CallOptions(timeout=0.05)  # where it does not matter how far the call came
+SENT = CallOptions(timeout=1)  # where the call must have been sent by then, on a busy machine too
 
 
 def _pools(caller: Caller) -> list[Any]:
@@ -119,7 +123,7 @@ def test_a_timeout_gives_the_connection_back_with_a_debt(
     """The call is cancelled over there, and the next call uses the same connection."""
     caller.call("t.echo", (1,))
     with pytest.raises(CallTimeout) as caught:
-        caller.call("t.hold", options=SOON)
+        caller.call("t.hold", options=SENT)
     assert caught.value.maybe_executed
     assert caught.value.call is not None
     assert caught.value.call.endpoint == server.address
@@ -161,34 +165,49 @@ def test_the_time_that_remains_is_sent(caller: Caller, server: EchoServer) -> No
     assert first["hops"] == ["tests"]
 
 
-def test_a_served_call_bounds_the_calls_it_makes(caller: Caller, server: EchoServer) -> None:
+@pytest.mark.parametrize("left", [60, 0.05])
+def test_a_served_call_bounds_the_calls_it_makes(
+    caller: Caller, server: EchoServer, left: float
+) -> None:
     """A call made while serving another says how it came here and keeps that call's deadline."""
-    import time
-
-    served = ServedCall("1", "x.y", "peer", deadline=time.monotonic() + 0.1, hops=("first",))
+    served = ServedCall("1", "x.y", "peer", deadline=time.monotonic() + left, hops=("first",))
     token = _current.set(served)
     try:
-        with pytest.raises(CallTimeout):
-            caller.call("t.hold", options=CallOptions(timeout=60))
+        if left < 1:
+            with pytest.raises(CallTimeout):
+                caller.call("t.hold", options=CallOptions(timeout=600))
+        else:
+            caller.call("t.echo", (1,), options=CallOptions(timeout=600))
+            assert server.metas[0]["hops"] == ["first", "tests"]
+            assert 0 < server.metas[0]["remaining"] <= left * 1000
     finally:
         _current.reset(token)
-    assert server.metas[0]["hops"] == ["first", "tests"]
-    assert server.metas[0]["remaining"] <= 100
 
 
-def test_a_wedged_server_is_told_from_a_slow_one(make_caller: MakeCaller) -> None:
+def test_a_wedged_server_is_told_from_a_slow_one(
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that answers no PING is given up without any timeout; one that does is not."""
+    pings: list[Ping] = []
+    look = Patience.look
+
+    def note(patience: Patience, now: float) -> Ping | None:
+        ping = look(patience, now)
+        if ping is not None:
+            pings.append(ping)
+        return ping
+
+    monkeypatch.setattr(Patience, "look", note)
     with serving() as server:
-        caller = make_caller(server.address, timeout=None, options={"unresponsive_after": 0.3})
-        thread = threading.Thread(target=lambda: caller.call("t.hold"))
+        # A PING is sent after a third of it; a busy machine may take a second for the answer.
+        caller = make_caller(server.address, timeout=None, options={"unresponsive_after": 1.5})
+        results: list[Any] = []
+        thread = threading.Thread(target=lambda: results.append(caller.call("t.hold")))
         thread.start()
-        eventually(lambda: server.held)
-        pings = server.link._peers  # the conversation stays open while PINGs are answered
-        thread.join(0.9)
-        assert thread.is_alive()
-        assert len(pings) == 1
+        eventually(lambda: len(pings) == 5, 30)  # more than 1.5 seconds
         server.release()
         thread.join(10)
+        assert results == ["released"]
         server.paused.clear()
         try:
             with pytest.raises(CallTimeout, match="wedged") as caught:
@@ -350,7 +369,8 @@ def test_a_stopped_server_is_noticed(
     caller = make_caller(
         child.address,
         timeout=None,
-        options={"heartbeat_interval": 0.1, "heartbeat_timeout": 0.3, "dial_timeout": 0.3},
+        # As long as another process may have to wait for the processor before it answers.
+        options={"heartbeat_interval": 0.1, "heartbeat_timeout": 2, "dial_timeout": 2},
     )
     caller.call("t.echo", (1,))
     os.kill(child.process.pid, signal.SIGSTOP)
@@ -434,6 +454,20 @@ def test_an_endpoint_can_be_chosen(make_caller: MakeCaller) -> None:
             caller.call("t.where", options=CallOptions(endpoint="tcp://127.0.0.1:9"))
 
 
+def test_an_endpoint_that_was_chosen_is_the_only_one_asked(
+    make_caller: MakeCaller, server: EchoServer
+) -> None:
+    """If it cannot be reached, that is the answer."""
+    dead = "tcp://127.0.0.1:1"
+    caller = make_caller(server.address, dead)
+    for _ in range(2):  # also once it is known to be dead
+        with pytest.raises(ConnectionLost) as caught:
+            caller.call("t.echo", (1,), options=CallOptions(endpoint=dead))
+        assert caught.value.call is not None
+        assert [one.endpoint for one in caught.value.call.attempts] == [dead]
+    assert not server.count
+
+
 def test_an_interrupted_call_is_abandoned(caller: Caller, server: EchoServer) -> None:
     """Ctrl-C in the middle of a call cancels it and leaves a usable connection."""
 
@@ -461,6 +495,13 @@ def test_middleware_stands_around_every_call(
     assert caller.call("t.echo", (2,)) == ["t.echo", 4]
     assert server.metas[0]["trace"] == {"id": "7"}
     assert caller.submit("t.echo", (2,)).result(10) == 4
+    assert list(caller.stream("t.numbers", (2,))) == [0, 1, 2, 3]
+    assert [meta["trace"] for meta in server.metas] == [{"id": "7"}] * 3
+
+
+def test_repr_names_the_remote(make_caller: MakeCaller) -> None:
+    """And makes no connection."""
+    assert repr(make_caller("tcp://127.0.0.1:1")) == "<Caller 'economy'>"
 
 
 def doubling(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:

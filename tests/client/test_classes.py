@@ -18,8 +18,8 @@ from django.template import Context, Template
 from chunnel import ConnectionLost, NotExposed, RemoteError, remote, remotes
 from chunnel.client.classes import RemoteClass, class_for_name, remote_class
 from chunnel.client.models import make_instance
-from chunnel.client.names import NOT_STEPS
 from chunnel.schema import AppSchema, FunctionSchema, ParameterSchema, Schema
+from chunnel.schema.steps import NOT_STEPS
 from chunnel.test import assertNumRPCs, override_remote
 
 from .bank import bank  # noqa: F401 - a fixture

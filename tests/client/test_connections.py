@@ -171,6 +171,49 @@ def test_a_connection_laid_down_again_wakes_who_waits(pool: EndpointPool) -> Non
         pool.give_back(one)
 
 
+def test_who_waits_gets_the_slot_of_a_connection_that_is_closed(pool: EndpointPool) -> None:
+    """And dials on it."""
+    taken = [borrow(pool) for _ in range(3)]
+    got: list[Any] = []
+    waiting = threading.Thread(target=lambda: got.append(borrow(pool, 20)))
+    waiting.start()
+    eventually(lambda: pool._waiting)
+    pool.close(taken.pop())
+    waiting.join(20)
+    assert len(got) == 1
+    assert got[0] not in taken
+    assert pool.open == 3
+    for one in (*taken, *got):
+        pool.close(one)
+
+
+def test_a_connection_given_back_in_the_midst_of_a_flush_is_not_used(pool: EndpointPool) -> None:
+    """It was judged before the loss, and laid down when the idle ones had been closed already."""
+
+    class Late(list[Any]):
+        def append(self, item: Any) -> None:
+            pool.flush()
+            super().append(item)
+
+    first = borrow(pool)
+    pool.places[0].idle = Late()
+    pool.give_back(first)
+    assert list(pool.places[0].idle) == [first]
+    second = borrow(pool)
+    assert second is not first
+    assert pool.open == 1
+    pool.close(second)
+
+
+def test_a_place_says_where_it_is(pool: EndpointPool) -> None:
+    """And whether the process there is known."""
+    place = pool.places[0]
+    assert repr(place) == f"<Place {pool.endpoint} unknown>"
+    connection = borrow(pool)
+    assert repr(place) == f"<Place {pool.endpoint} one>"
+    pool.close(connection)
+
+
 def test_one_loss_flushes(pool: EndpointPool, server: EchoServer) -> None:
     """Idle ones are closed at once, those in use when they come back."""
     lost, idle, used = borrow(pool), borrow(pool), borrow(pool)

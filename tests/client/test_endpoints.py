@@ -33,6 +33,18 @@ def test_back_off_doubles_to_a_bound() -> None:
     assert health.retry_at == FIRST_BACKOFF
 
 
+@pytest.mark.parametrize("reason", ["{}: refused", "refused"])
+def test_the_log_names_an_ejected_endpoint_once(
+    caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    with serving() as one:
+        endpoints = Endpoints([EndpointPool(one.address, dial)], RoundRobin({}), Clock())
+        endpoints.failed(one.address, reason.format(one.address))
+        [text] = caplog.messages
+        assert text == f"An endpoint is left out until it answers: {one.address}: refused"
+        endpoints.close()
+
+
 def test_the_ejected_are_probed_when_their_time_has_come() -> None:
     """In the background, while a healthy one takes the calls; then they take part again."""
     clock = Clock()

@@ -284,3 +284,52 @@ def test_names_that_a_peer_makes_up_do_not_fill_memory(monkeypatch: pytest.Monke
 def test_a_class_is_made_once() -> None:
     """Raising the same error often makes no new class."""
     assert type(arrived("a", base="KeyError")) is type(arrived("b", base="KeyError"))
+
+
+def test_repr_shows_the_name_over_there_and_the_text() -> None:
+    """Whatever the base makes of its arguments."""
+    assert repr(arrived("missing", base="KeyError", args=["missing"])) == "KeyError('missing')"
+
+
+def test_bases_that_cannot_be_joined_cost_the_bases() -> None:
+    """The message arrives all the same, as a RemoteError."""
+
+    class Full(RemoteError, OSError):
+        pass
+
+    details = {"names": ["a.Full"], "base": "UnicodeDecodeError"}
+    failure = Failure(b"x" * 8, FailureCode.RAISED, "disk full")
+    found = exception_for(failure, CALL, lambda name: Full, details)
+    assert isinstance(found, RemoteError)
+    assert not isinstance(found, OSError | UnicodeDecodeError)
+    assert str(found) == "disk full"
+
+
+def test_a_class_that_cannot_be_made_of_the_arguments_costs_the_arguments() -> None:
+    """It is of that class, and says what was said over there."""
+
+    class Picky(RemoteError):
+        def __init__(self) -> None:
+            super().__init__("always this")
+
+    details = {"names": ["a.Picky"], "base": "django.core.exceptions.ValidationError", "data": "no"}
+    failure = Failure(b"x" * 8, FailureCode.RAISED, "wrong age")
+    found = exception_for(failure, CALL, lambda name: Picky, details)
+    assert isinstance(found, Picky)
+    assert isinstance(found, ValidationError)
+    assert (str(found), found.args) == ("wrong age", ("wrong age",))
+
+
+def test_parameters_that_do_not_fit_their_message_cost_the_parameters() -> None:
+    """The text is the one that was sent."""
+    for params in ({"other": 1}, {"age": "old"}):
+        data = {"message": "at least %(age)d", "params": params}
+        found = arrived("at least 18", base="django.core.exceptions.ValidationError", data=data)
+        assert isinstance(found, ValidationError)
+        assert str(found) == "at least 18"
+
+
+def test_an_argument_that_is_the_text_is_kept_as_it_was() -> None:
+    """Of an error that is a plain one here."""
+    assert arrived("5", type="shop.Odd", args=[5]).args == (5,)
+    assert arrived("6", type="shop.Odd", args=[5]).args == ("6",)

@@ -11,8 +11,8 @@ from chunnel.client.calling import Caller
 from chunnel.client.connections import EndpointPool
 from chunnel.client.exchanges import Exchange
 from chunnel.client.options import CallOptions
-from chunnel.exceptions import SerializationError
-from chunnel.protocol.messages import Chunk
+from chunnel.exceptions import RemoteError, SerializationError
+from chunnel.protocol.messages import Chunk, Failure, FailureCode
 
 from .conftest import MakeCaller
 from .test_connections import dial
@@ -113,3 +113,18 @@ def test_a_large_result_is_put_together_up_to_a_bound(caller: Caller) -> None:
     assert exchange.whole() == "a" * 500
     assert exchange.add_part(Chunk(b"12345678", 0, b"a" * 2000, part=True)) is None
     assert isinstance(exchange.too_large(), SerializationError)
+
+
+def test_a_large_result_may_not_end_in_the_middle_of_a_binary(caller: Caller) -> None:
+    """The part said that there is more of it."""
+    exchange = made(caller)
+    assert exchange.add_part(Chunk(b"12345678", blobs=(b"x",), part=True, more=True))
+    with pytest.raises(SerializationError, match="in the middle of a binary"):
+        exchange.whole()
+
+
+def test_a_failure_whose_details_cannot_be_read_keeps_its_message(caller: Caller) -> None:
+    """What happened is in the message."""
+    found = made(caller).failed(Failure(b"12345678", FailureCode.RAISED, "disk full", b"\xc1"))
+    assert isinstance(found, RemoteError)
+    assert str(found) == "disk full"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
-from chunnel.client.inquiries import MAX_SCHEMAS, Schemas
-from chunnel.schema import AppSchema, FunctionSchema, Schema, schema_to_wire
+import pytest
+
+from chunnel.client.inquiries import MAX_SCHEMAS, Schemas, effect_of
+from chunnel.protocol.messages import Message, Ping
+from chunnel.schema import AppSchema, FunctionSchema, ModelSchema, Schema, schema_to_wire
 from chunnel.schema import fingerprint as fingerprint_of
 
 from .conftest import MakeCaller
 from .echo import EchoServer, serving
+from .rogue import rogue
 
 
 def _schema(name: str) -> Schema:
@@ -41,6 +46,45 @@ def test_a_server_that_reads_nothing_is_not_up(make_caller: MakeCaller) -> None:
             assert status.error
         finally:
             over.set()
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_server_that_greets_and_answers_no_ping_is_not_up(
+    make_caller: MakeCaller, hangs_up: bool
+) -> None:
+    """Whoever waits is told at the end of his time, or when the connection breaks."""
+
+    def say(message: Message) -> Iterable[Message | None]:
+        return [None] if hangs_up and isinstance(message, Ping) else []
+
+    with rogue(say) as server:
+        (status,) = make_caller(server.address).ping(timeout=30 if hangs_up else 0.3)
+        assert (status.endpoint, status.up) == (server.address, False)
+        wanted = "the connection broke" if hangs_up else "no answer to a PING"
+        assert wanted in (status.error or "")
+        assert isinstance(server.heard[1], Ping)
+
+
+def test_the_effect_of_a_wire_name() -> None:
+    """Functions, methods and those of managers; nothing of what is not exposed."""
+    model = ModelSchema(
+        *("Account", "", "account", "accounts", "id"),
+        *((), (), (), ()),
+        methods=(FunctionSchema("deposit", "", (), effect="write"),),
+        manager_methods=(FunctionSchema("total", "", (), effect="read"),),
+    )
+    functions = (FunctionSchema("pay", "", (), effect="idempotent"),)
+    schema = Schema("economy", (AppSchema("money", functions, (model,)),), "f")
+    found = {
+        name: effect_of(schema, f"money.{name}")
+        for name in ("pay", "Account.deposit", "Account.objects.total")
+    }
+    assert list(found.values()) == ["idempotent", "write", "read"]
+    for name in (
+        *("money", "money.nothing", "money.Nothing.deposit", "money.Account.total"),
+        *("money.Nothing.objects.total", "money.Account.objects.deposit", "a.b.c.d.e"),
+    ):
+        assert effect_of(schema, name) is None
 
 
 def test_schemas_are_kept_by_fingerprint() -> None:

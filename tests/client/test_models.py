@@ -14,8 +14,8 @@ from django.template import Context, Template
 
 from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
 from chunnel.client.models import instances_class, make_instance, reference
-from chunnel.client.names import NOT_STEPS
 from chunnel.client.unsupported import ATTRIBUTES, DUCKS
+from chunnel.schema.steps import NOT_STEPS
 from chunnel.test import assertNumRPCs, override_remote
 from chunnel.values import InstanceRef
 
@@ -88,6 +88,15 @@ def test_pickle_and_copy() -> None:
         assert not hasattr(again, "wipe")
     assert copy.copy(account).tags is account.tags
     assert copy.deepcopy(account).tags is not account.tags
+
+
+def test_what_the_server_changed_is_taken_over() -> None:
+    """The key too; what was edited here and not changed there stays edited."""
+    account = _account()
+    account.owner, account.uid = "Eve", 6
+    account._update({"pk": 2, "uid": 7})
+    assert (account.pk, account.uid, account.owner) == (2, 7, "Eve")
+    assert account._edited == {"owner"}
 
 
 def test_unsaved_changes() -> None:

@@ -29,6 +29,7 @@ from chunnel.exceptions import (
 
 from .conftest import Child, MakeCaller, aeventually, descriptors, eventually
 from .echo import EchoServer, serving
+from .faulty import fault
 
 SOON = CallOptions(timeout=0.05)
 
@@ -67,8 +68,9 @@ def test_a_result_can_be_asked_for_again_and_by_many(caller: Caller, server: Ech
 def test_waiting_for_a_result_may_be_bounded(caller: Caller, server: EchoServer) -> None:
     """The call goes on when the waiting ends."""
     pending = caller.submit("t.hold")
-    with pytest.raises(TimeoutError, match="not done"):
-        pending.result(0.01)
+    for ask in (pending.result, pending.exception):
+        with pytest.raises(TimeoutError, match="not done"):
+            ask(0.01)
     eventually(lambda: server.held)
     server.release()
     assert pending.result(10) == "released"
@@ -109,8 +111,9 @@ def test_timeouts_and_errors_are_those_of_synchronous_calls(
     caller: Caller, server: EchoServer
 ) -> None:
     """A timeout cancels over there; too large arguments do not leave."""
+    assert caller.submit("t.echo", (1,)).result(10) == 1  # it is connected
     with pytest.raises(CallTimeout) as caught:
-        caller.submit("t.hold", options=SOON).result(10)
+        caller.submit("t.hold", options=CallOptions(timeout=1)).result(10)
     assert caught.value.maybe_executed
     assert caught.value.call is not None
     assert caught.value.call.endpoint == server.address
@@ -199,7 +202,7 @@ def test_past_the_bound_calls_are_refused(caller: Caller, monkeypatch: pytest.Mo
 def test_a_wedged_server_is_given_up(make_caller: MakeCaller) -> None:
     """PING decides here too."""
     with serving() as server:
-        caller = make_caller(server.address, timeout=None, options={"unresponsive_after": 0.2})
+        caller = make_caller(server.address, timeout=None, options={"unresponsive_after": 1.5})
         assert caller.submit("t.echo", (1,)).result(10) == 1
         server.paused.clear()
         try:
@@ -279,6 +282,72 @@ def test_when_the_thread_dies_all_calls_end(
     assert caller.submit("t.echo", (2,)).result(10) == 2
 
 
+def test_a_task_that_fails_ends_no_other_call(
+    caller: Caller, server: EchoServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the thread goes on."""
+    held = caller.submit("t.hold")
+    eventually(lambda: server.held)
+    module.multiplexer().post(lambda: 1 / 0)
+    eventually(lambda: "A task of the multiplexer failed" in caplog.text)
+    server.release()
+    assert held.result(10) == "released"
+
+
+def test_what_is_posted_while_the_thread_ends_is_done() -> None:
+    """It looks for the last time under the lock that who posts takes."""
+    multiplexer = module.Multiplexer()
+    done = threading.Event()
+    real = multiplexer._lock
+
+    class Hasty:
+        """Lets somebody post just before the lock is taken, when told to."""
+
+        armed = False
+
+        def __enter__(self) -> None:
+            if Hasty.armed:
+                Hasty.armed = False
+                multiplexer.post(done.set)
+            real.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            real.release()
+
+    multiplexer._lock = Hasty()
+    multiplexer.post(lambda: setattr(Hasty, "armed", True))
+    assert done.wait(10)
+    assert not Hasty.armed
+    eventually(lambda: multiplexer._bell is None)
+
+
+def test_a_remote_whose_balancer_cannot_be_made(
+    make_caller: MakeCaller, server: EchoServer
+) -> None:
+    """Its calls end with the error, and count no more."""
+    caller = make_caller(server.address, balancer="tests.client.faulty.FaultyBalancer")
+    with fault("balancer", ValueError("no weights")):
+        pendings = [caller.submit("t.echo", (number,)) for number in range(3)]
+        for pending in pendings:
+            with pytest.raises(ValueError, match="no weights"):
+                pending.result(10)
+    eventually(lambda: module.multiplexer()._open == 0)
+    assert caller.submit("t.echo", (1,)).result(10) == 1
+
+
+def test_a_pipe_that_cannot_be_polled_is_looked_at_again_and_again(
+    make_caller: MakeCaller,
+) -> None:
+    """As those of the memory transport, which have no descriptor."""
+    with serving("memory://multiplexer-unpollable") as server:
+        caller = make_caller(server.address)
+        held = caller.submit("t.hold")
+        assert caller.submit("t.echo", (1,)).result(10) == 1
+        server.release()
+        assert held.result(10) == "released"
+        caller.close()
+
+
 # In event loops
 
 
@@ -351,8 +420,9 @@ def test_waiting_synchronously_in_a_loop_is_refused(
         with pytest.raises(SynchronousOnlyOperation):
             next(caller.stream("t.numbers", (1,)))
         pending = caller.submit("t.hold", options=SOON)
-        with pytest.raises(SynchronousOnlyOperation):
-            pending.result()
+        for ask in (pending.result, pending.exception):
+            with pytest.raises(SynchronousOnlyOperation):
+                ask()
         with pytest.raises(CallTimeout):
             await pending
         assert isinstance(pending.exception(), CallTimeout)

@@ -16,7 +16,8 @@ from django.template import Context, Template
 from django.test import override_settings
 
 from chunnel import UnknownRemote, remote
-from chunnel.client.names import NOT_STEPS, AppNames, RemoteFunction, RemoteNames
+from chunnel.client.names import AppNames, RemoteFunction, RemoteNames
+from chunnel.schema.steps import NOT_STEPS
 from chunnel.test import assertNumRPCs
 
 from .bank import bank  # noqa: F401 - a fixture

@@ -49,6 +49,22 @@ def test_a_mailbox_is_filled_between_looking_and_waiting() -> None:
     assert asyncio.run(Hasty().await_(None))
 
 
+def test_a_mailbox_of_a_closed_loop_wakes_nobody() -> None:
+    """Nobody waits in it any more, and who puts is not troubled."""
+    mailbox = Mailbox()
+    loop = asyncio.new_event_loop()
+    waiting = mailbox.await_(None)
+    task = loop.create_task(waiting)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert len(mailbox._wakers) == 1
+    loop.close()
+    mailbox.put(THE_END)
+    assert list(mailbox.messages) == [THE_END]
+    assert not task.done()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    waiting.close()
+
+
 def test_the_value_is_finished_once(caller: Caller, server: EchoServer) -> None:
     """By the first thread that asks, for all of them; it stays a Pending in every way."""
     finished: list[Any] = []

@@ -25,8 +25,9 @@ from chunnel.client.querysets import RemoteQuerySet
 from chunnel.plans import Filter, Leaf, OrderBy, Plan, Slice
 from chunnel.test import assertNumRPCs
 from tests.apps.bank.models import Account as LocalAccount
+from tests.apps.bank.models import Branch as LocalBranch
 
-from .bank import bank  # noqa: F401 - a fixture
+from .bank import OPENED, bank  # noqa: F401 - a fixture
 
 Account = remote.economy.bank.Account
 
@@ -283,7 +284,12 @@ class TestReading:
     def test_manager_methods(self, bank: str) -> None:  # noqa: F811
         """Called on a queryset, they work on its rows; a queryset comes back evaluated."""
         overdrawn = Account.objects.overdrawn()
+
+        async def ends() -> list[Any]:
+            return [await overdrawn.afirst(), await overdrawn.alast()]
+
         with assertNumRPCs(0):
+            assert asyncio.run(ends()) == [overdrawn[0], overdrawn[0]]
             assert _uids(overdrawn) == [7]
             assert (overdrawn.count(), overdrawn.exists(), len(overdrawn)) == (1, True, 1)
             assert overdrawn.first() == overdrawn.last() == overdrawn[0]
@@ -345,6 +351,28 @@ class TestReading:
         assert found._result_cache is None
         with pytest.raises(ValueError, match="strictly positive"):
             found.iterator(chunk_size=0)
+
+        async def faulty() -> None:
+            with pytest.raises(ValueError, match="strictly positive"):
+                await anext(found.aiterator(chunk_size=0))
+
+        with assertNumRPCs(0):
+            asyncio.run(faulty())
+
+    def test_repr(self, bank: str) -> None:  # noqa: F811
+        """The first rows, as Django shows them: in one request for no more than these."""
+        found = Account.objects.filter(uid__lte=1)
+        assert repr(found) == f"<RemoteQuerySet {list(found)!r}>"
+        branch = LocalBranch.objects.get(code="u")
+        LocalAccount.objects.bulk_create(
+            LocalAccount(uid=uid, owner="x", balance=0, opened=OPENED, branch=branch)
+            for uid in range(100, 130)
+        )
+        many = Account.objects.filter(uid__gt=99).order_by("uid")
+        with assertNumRPCs(1):
+            text = repr(many)
+        shown = [*many[:20], "...(remaining elements truncated)..."]
+        assert text == f"<RemoteQuerySet {shown!r}>"
 
     def test_async_twins(self, bank: str) -> None:  # noqa: F811
         """The same answers for asynchronous code."""

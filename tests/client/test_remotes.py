@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import subprocess
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from chunnel import ConnectionLost, UnknownRemote, remote, remotes
+from chunnel.client.options import CallOptions
 from chunnel.client.remotes import Remote, WriteInTransactionWarning, get_remote
 from chunnel.test import assertNumRPCs, override_remote
 
@@ -144,11 +146,12 @@ class TestWritesInTransactions:
         with override_settings(DEBUG=True), transaction.atomic():
             found = self._warned(economy.bank.echo, 1)
             found += self._warned(economy.bank.echo.submit, 1)
+            found += self._warned(economy.bank.echo.stream, 1)
         for each in found:
             assert str(each.message).startswith("economy.bank.echo() is called inside")
             assert "on_commit" in str(each.message)
             assert each.filename == __file__
-        assert len(found) == 2
+        assert len(found) == 3
 
     def test_quiet(self, bank: str) -> None:  # noqa: F811
         """Reads, code outside transactions and production draw none."""
@@ -181,3 +184,25 @@ def test_fakes_answer_in_every_way() -> None:
             assert economy.money.one.submit().result() == 1
             assert list(economy.money.items()) == [1, 2]
             assert list(economy.money.items.stream()) == [1, 2]
+
+
+def test_fakes_answer_what_is_awaited() -> None:
+    """Whether they are coroutine functions or not."""
+
+    async def later(number: int) -> int:
+        return number + 1
+
+    async def ask() -> list[Any]:
+        return [await economy.money.one.acall(), await economy.money.later.acall(1)]
+
+    with override_remote("economy", {"money.one": 1, "money.later": later}), assertNumRPCs(2):
+        assert asyncio.run(ask()) == [1, 2]
+
+
+def test_an_effect_that_nobody_knows_changes_no_options(bank: str) -> None:  # noqa: F811
+    """A function that the held schema lacks may do anything; other options stay as they are."""
+    remotes["economy"].schema()
+    for known, options in (("read", CallOptions(timeout=5)), (None, CallOptions(idle=5))):
+        name = "bank.balance" if known else "bank.nothing"
+        found = remotes["economy"]._known(name, options)
+        assert (found.effect, found.timeout, found.idle) == (known, options.timeout, options.idle)

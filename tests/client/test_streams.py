@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -13,10 +14,20 @@ from chunnel.client.calling import Caller
 from chunnel.client.exchanges import WINDOW
 from chunnel.client.options import CallOptions
 from chunnel.client.streams import Stream
-from chunnel.exceptions import CallTimeout, ConnectionLost, PoolExhausted, RemoteError
+from chunnel.exceptions import (
+    CallTimeout,
+    ConnectionLost,
+    PoolExhausted,
+    ProtocolViolation,
+    RemoteError,
+    SerializationError,
+)
+from chunnel.protocol.messages import Call, Cancel, Chunk, Message, Result
 
-from .conftest import MakeCaller, eventually
-from .echo import EchoServer, serving
+from .conftest import MakeCaller, aeventually, eventually
+from .echo import EchoServer, serializer, serving
+from .faulty import FAULTY, fault
+from .rogue import rogue, to_calls
 
 MANY = WINDOW.items * 5
 
@@ -131,7 +142,8 @@ def test_the_clock_of_a_stream_starts_when_it_is_opened(caller: Caller) -> None:
 
 def test_idle_bounds_the_wait_between_two_chunks(caller: Caller, server: EchoServer) -> None:
     """The default timeout does not bound an open stream; ``idle`` and ``timeout`` do."""
-    for option in (CallOptions(idle=0.1), CallOptions(timeout=0.2)):
+    # Long enough for the items to come, short enough for the test.
+    for option in (CallOptions(idle=0.7), CallOptions(timeout=1)):
         stream = caller.call("t.numbers", (5,), {"stall": True}, option)
         assert [next(stream) for _ in range(5)] == list(range(5))
         with pytest.raises(CallTimeout) as caught:
@@ -177,6 +189,130 @@ def test_threads_read_streams_side_by_side(caller: Caller) -> None:
     for thread in threads:
         thread.join(30)
     assert sums == [sum(range(MANY))] * 4
+
+
+def test_next_ends_as_for_does(caller: Caller) -> None:
+    """With StopIteration, each time."""
+    stream = caller.call("t.numbers", (1,))
+    assert next(stream) == 0
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(stream)
+
+
+def test_a_server_that_is_wedged_in_the_middle_is_given_up(make_caller: MakeCaller) -> None:
+    """A stream without any timeout does not wait for it for ever."""
+    with serving() as server:
+        caller = make_caller(server.address, timeout=None, options={"unresponsive_after": 0.3})
+        stream = caller.call("t.numbers", (5,), {"stall": True})
+        assert [next(stream) for _ in range(5)] == list(range(5))
+        server.paused.clear()
+        try:
+            with pytest.raises(CallTimeout, match="wedged"):
+                next(stream)
+            assert (_pool(caller).open, len(_pool(caller).streaming)) == (0, 0)
+            assert not caller._endpoints.get().health[server.address].healthy
+        finally:
+            server.paused.set()
+
+
+def chunk(call: Call, *items: Any) -> Chunk:
+    return Chunk(call.call_id, len(items), serializer.dumps(list(items)).body)
+
+
+WRONG: dict[str, Callable[[Call], Message]] = {
+    "RESULT": lambda call: Result(call.call_id, serializer.dumps(1).body),
+    "items or parts": lambda call: Chunk(call.call_id, 0, b"part", part=True),
+}
+
+
+@pytest.mark.parametrize("way", ["call", "submit"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_may_not_come_in_a_stream_ends_it(
+    make_caller: MakeCaller, wrong: str, way: str
+) -> None:
+    """After the items that came before it."""
+    with rogue(to_calls(lambda call: [chunk(call, 1, 2), WRONG[wrong](call)])) as server:
+        caller = make_caller(server.address)
+        call = ("t.numbers", (5,))
+        stream = caller.call(*call) if way == "call" else caller.submit(*call).result(10)
+        assert [next(stream), next(stream)] == [1, 2]
+        with pytest.raises(ProtocolViolation, match=wrong):
+            next(stream)
+        assert list(stream) == []
+        caller.close()
+
+
+def test_a_chunk_that_cannot_be_read_ends_the_stream(make_caller: MakeCaller) -> None:
+    """The rest is cancelled."""
+
+    def answer(call: Call) -> Iterable[Message]:
+        return [chunk(call, 1), Chunk(call.call_id, 1, b"\xc1")]
+
+    with rogue(to_calls(answer)) as server:
+        caller = make_caller(server.address)
+        stream = caller.call("t.numbers", (5,))
+        assert next(stream) == 1
+        with pytest.raises(SerializationError):
+            next(stream)
+        eventually(lambda: any(isinstance(one, Cancel) for one in server.heard))
+        assert list(stream) == []
+        caller.close()
+
+
+def test_an_interrupted_stream_is_cancelled(make_caller: MakeCaller, server: EchoServer) -> None:
+    """Ctrl-C while waiting for the next chunk; the connection can be used again."""
+    caller = make_caller(server.address, backend=FAULTY)
+    stream = caller.call("t.numbers", (5,), {"stall": True})
+    assert [next(stream) for _ in range(5)] == list(range(5))
+    with fault("receive", KeyboardInterrupt()), pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert list(stream) == []
+    eventually(lambda: server.cancelled)
+    assert caller.call("t.echo", (1,)) == 1
+    assert (_pool(caller).open, len(_pool(caller).streaming)) == (1, 0)
+
+
+def test_what_arrived_before_a_loss_is_read_although_no_credit_can_be_granted(
+    make_caller: MakeCaller,
+) -> None:
+    """Half a window in each chunk, so that the first is granted anew when the second is read."""
+    half = WINDOW.items // 2
+
+    def answer(call: Call) -> Iterable[Message | None]:
+        return [chunk(call, *range(half)), chunk(call, *range(half, 2 * half)), None]
+
+    with rogue(to_calls(answer)) as server:
+        caller = make_caller(server.address)
+        stream = caller.call("t.numbers", (MANY,))
+        assert [next(stream) for _ in range(2 * half)] == list(range(2 * half))
+        with pytest.raises(ConnectionLost):
+            next(stream)
+        assert (_pool(caller).open, len(_pool(caller).streaming)) == (0, 0)
+        caller.close()
+
+
+def test_a_stream_dropped_after_the_close_closes_its_connection(
+    caller: Caller, server: EchoServer
+) -> None:
+    """Nobody calls there any more who would cancel it."""
+    stream = caller.call("t.numbers", (MANY,))
+    assert next(stream) == 0
+    caller.close()
+    del stream
+    gc.collect()
+    eventually(lambda: server.peers_lost)
+
+
+def test_closing_a_stream_whose_server_is_gone_is_no_error(make_caller: MakeCaller) -> None:
+    """Its connection is closed instead of being cancelled and kept."""
+    with rogue(to_calls(lambda call: [chunk(call, 1)])) as server:
+        caller = make_caller(server.address)
+        stream = caller.call("t.numbers", (5,))
+        server.listener.close()
+        stream.close()
+        assert (_pool(caller).open, len(_pool(caller).streaming)) == (0, 0)
+        caller.close()
 
 
 # In event loops
@@ -227,7 +363,7 @@ def test_an_idle_asynchronous_stream_ends(caller: Caller) -> None:
     """``idle`` holds in event loops too."""
 
     async def read() -> None:
-        stream = await caller.acall("t.numbers", (5,), {"stall": True}, CallOptions(idle=0.1))
+        stream = await caller.acall("t.numbers", (5,), {"stall": True}, CallOptions(idle=0.7))
         got = [await anext(stream) for _ in range(5)]
         assert got == list(range(5))
         with pytest.raises(CallTimeout):
@@ -244,3 +380,67 @@ def test_a_borrowed_stream_can_be_read_in_a_loop(caller: Caller) -> None:
         return [number async for number in stream]
 
     assert asyncio.run(read()) == list(range(100))
+
+
+def test_an_asynchronous_stream_ends_as_often_as_it_is_asked(caller: Caller) -> None:
+    """And closing it then does nothing."""
+
+    async def read() -> None:
+        stream = caller.stream("t.numbers", (2,))
+        assert [number async for number in stream] == [0, 1]
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+        await stream.aclose()
+
+    asyncio.run(read())
+
+
+def test_leaving_an_asynchronous_stream_cancels_it(caller: Caller, server: EchoServer) -> None:
+    """By ``aclose``, or by cancelling who waits for its next item."""
+
+    async def read() -> None:
+        closed = await caller.acall("t.numbers", (MANY,))
+        await closed.aclose()
+        await aeventually(lambda: len(server.cancelled) == 1)
+        stream = await caller.acall("t.numbers", (1,), {"stall": True})
+        assert await anext(stream) == 0
+        waiting = asyncio.ensure_future(anext(stream))
+        mailbox = stream._feed._pending.mailbox
+        await aeventually(lambda: mailbox._wakers)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await aeventually(lambda: len(server.cancelled) == 2)
+        assert [item async for item in stream] == []
+
+    asyncio.run(read())
+
+
+def test_a_lost_connection_ends_asynchronous_and_submitted_streams(
+    make_caller: MakeCaller,
+) -> None:
+    """What arrived is delivered first."""
+
+    async def read(stream: Any) -> None:
+        with pytest.raises(ConnectionLost):
+            await anext(stream)
+        assert [item async for item in stream] == []
+
+    with serving() as server:
+        caller = make_caller(server.address)
+        call = ("t.numbers", (5,), {"stall": True})
+        streams = [caller.submit(*call).result(10) for _ in range(2)]
+        for stream in streams:
+            assert [next(stream) for _ in range(5)] == list(range(5))
+    asyncio.run(read(streams[0]))
+    with pytest.raises(ConnectionLost):
+        next(streams[1])
+
+
+def test_an_idle_submitted_stream_ends(caller: Caller) -> None:
+    """``idle`` holds for who reads it in a thread, too."""
+    pending = caller.submit("t.numbers", (5,), {"stall": True}, CallOptions(idle=0.1))
+    stream = pending.result(10)
+    assert [next(stream) for _ in range(5)] == list(range(5))
+    with pytest.raises(CallTimeout, match="sent nothing for"):
+        next(stream)

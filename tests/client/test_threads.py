@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chunnel.client.threads import Alarm, native_poll, start_native, start_thread
+from chunnel.client.threads import native_poll, new_alarm, start_native, start_thread
 
 
 @pytest.mark.parametrize("start", [start_native, start_thread])
@@ -17,7 +17,7 @@ def test_a_thread_is_named_and_does_not_keep_the_process(
 ) -> None:
     """It is a daemon."""
     seen: list[threading.Thread] = []
-    done = Alarm()
+    done = new_alarm()
 
     def run() -> None:
         seen.append(threading.current_thread())
@@ -30,10 +30,10 @@ def test_a_thread_is_named_and_does_not_keep_the_process(
 
 def test_an_alarm_is_heard_before_and_after_it_is_waited_for() -> None:
     """And waiting may end in vain."""
-    early = Alarm()
+    early = new_alarm()
     early.set()
     assert early.wait(None)
-    assert not Alarm().wait(0.001)
+    assert not new_alarm().wait(0.001)
 
 
 def test_the_native_poll_is_one() -> None:

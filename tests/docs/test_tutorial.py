@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..live import ROOT, address_of, running
+from ..live import ROOT, address_of, free_port, running
 from .blocks import Block, rst_blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial.rst"
@@ -97,11 +96,8 @@ def test_every_block_is_of_a_kind_that_is_tried(blocks: list[Block]) -> None:
 
 def test_the_tutorial_works(blocks: list[Block], tmp_path: Path) -> None:
     """From the first line to the last, and the page it ends with is there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with ExitStack() as stack:
-        reader = Reader(tmp_path, port, stack)
+        reader = Reader(tmp_path, free_port(), stack)
         for block in blocks:
             reader.do(block)
         government = {"DJANGO_SETTINGS_MODULE": "government.settings"}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from ..live import Process, address_of, run
+from ..live import Process, address_of, free_port, run
 
 
 class Economy(NamedTuple):
@@ -83,9 +82,7 @@ def government(economy: Economy, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.fixture(scope="session", params=["wsgi", "asgi"])
 def website(request: pytest.FixtureRequest, government: dict[str, str]) -> Iterator[str]:
     """The address of the government's website, under both kinds of server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     if request.param == "asgi":
         application = "example_government.asgi:application"
         command = ("-m", "uvicorn", application, "--port", str(port), "--lifespan", "off")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +14,9 @@ import pytest
 from chunnel import CallError
 from chunnel.server.pools.base import EXIT_BROKEN, EXIT_STUCK
 
-from ..live import address_of, running, until
+from ..live import address_of, run, running, until
 from .conftest import serve
-from .test_serving import connect, env, make_app
+from .test_serving import PRICE, children, connect, env, make_app
 
 __all__ = ["connect", "env"]
 
@@ -86,3 +87,25 @@ def test_a_worker_of_two_listeners_is_started_again(
         until(serves)
         server.signal(signal.SIGTERM)
         assert server.wait() == 0, server.output
+
+
+def test_workers_that_cannot_serve_end_their_parent(env: dict[str, str]) -> None:
+    """They say why; to start them again would be of no use."""
+    options = ("0", "--noreload", "--workers", "2", "--pool", "nowhere.Pool", "-v0")
+    ended = run(*serve(*options), env=env)
+    assert ended.returncode == 1
+    assert {line.partition(":")[0] for line in ended.stderr.splitlines()} == {
+        "POOL 'nowhere.Pool' cannot be imported"
+    }
+
+
+def test_a_developers_server_that_was_killed_is_not_started_again(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """The exit code is what a shell shows for such an end."""
+    make_app(tmp_path, PRICE)
+    with running(*serve("0", settings="shop_settings", dev=False), env=env) as server:
+        address_of(server)
+        [serving] = children(server.process.pid)
+        os.kill(serving, signal.SIGKILL)
+        assert server.wait() == 128 + signal.SIGKILL

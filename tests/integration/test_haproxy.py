@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,17 +16,10 @@ import pytest
 from chunnel import CallError, remote, remotes
 
 from ..docs.blocks import rst_blocks
-from ..live import ROOT, Process, address_of, running, until
+from ..live import ROOT, Process, address_of, free_port, running, until
 from .conftest import serve
 
 pytestmark = pytest.mark.leaks("the client keeps its connections; they are closed by the fixture")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

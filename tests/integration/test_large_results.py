@@ -74,6 +74,24 @@ def test_binaries_over_one_message(
         assert shop.length(b"x" * 16 * MEGABYTE) == 16 * MEGABYTE
 
 
+def test_a_client_that_takes_smaller_frames(
+    env: dict[str, str], connect: Callable[[str], Any], settings: Any, tmp_path: Path
+) -> None:
+    """``max_frame`` of a remote is announced: no connection is cut over a result or an item."""
+    make_app(tmp_path, LARGE, debug=False)
+    with running(*serve("0", "--noreload", settings="shop_settings"), env=env) as server:
+        address = address_of(server)
+        shop = connect(address).shop
+        settings.CHUNNEL_REMOTES = {
+            "economy": {"ENDPOINTS": [address], "OPTIONS": {"max_frame": 100_000}}
+        }
+        assert shop.blob(5 * MEGABYTE) == b"x" * 5 * MEGABYTE
+        assert list(shop.blob_items(2, 90_000)) == [b"x" * 90_000] * 2
+        with pytest.raises(SerializationError, match=r"one message at most \d{5}; yield"):
+            list(shop.blob_items(2, 150_000))
+        assert shop.length(b"x" * 15 * MEGABYTE) == 15 * MEGABYTE
+
+
 def test_what_nobody_waits_for_is_let_go(
     env: dict[str, str], connect: Callable[[str], Any], tmp_path: Path
 ) -> None:

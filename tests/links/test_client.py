@@ -182,3 +182,17 @@ def test_wake_ends_a_wait(script: Script) -> None:
         waiting = thread.submit(script.link.receive, None)
         script.link.wake()
         assert waiting.result(PATIENCE) is None
+
+
+def test_server_that_breaks_the_protocol_and_hangs_up_is_not_told(script: Script) -> None:
+    """What it did is what is raised, not that nobody hears the answer."""
+    script.greet()
+    script.listener.send(script.peer, [b"garbage"])
+    script.listener.close()
+    with pytest.raises(RemoteProtocolError) as caught:
+        script.link.receive(PATIENCE)
+    assert caught.value.fatal
+
+
+def test_repr_names_the_endpoint(script: Script) -> None:
+    assert script.listener.endpoint in repr(script.link)

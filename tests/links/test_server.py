@@ -418,6 +418,60 @@ def test_the_ignored_are_bounded(
         assert house.link.receive(0.01) is None
 
 
+def test_peer_that_said_goodbye_is_forgotten(make: Callable[..., House]) -> None:
+    """At once, or at the next sweep after the answer of its last call."""
+    house = make()
+    idle, busy = house.client(), house.client()
+    busy.send(asked := call())
+    asking, _ = house.next()
+    for client in (idle, busy):
+        client.send(GoAway("done"))
+    gone, lost = house.next()
+    assert (gone != asking, lost) == (True, PeerLost(gone, "it said goodbye"))
+    assert house.link.receive(0.01) is None
+    house.link.send(asking, Result(asked.call_id, b"42"))
+    assert house.link.receive(0.01) is None
+    assert house.link.peers == 1
+    house.clock.now += server_module.SWEEP
+    assert house.next() == (asking, PeerLost(asking, "it said goodbye"))
+    assert house.link.peers == 0
+
+
+def test_answer_that_may_not_be_sent_is_a_failure_and_our_mistake(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than the client granted: it learns that the call is over, and the log learns why."""
+    client = house.client()
+    client.send(asked := call()._replace(credit=Credit(1, 1000)))
+    peer, _ = house.next()
+    house.link.send(peer, Chunk(asked.call_id, 2, b"two items"))
+    assert client.receive(PATIENCE) == Failure(
+        asked.call_id, int(FailureCode.UNSERIALIZABLE), "the answer was lost"
+    )
+    assert not house.link.is_open(peer, asked.call_id)
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "An answer could not be sent" in record.getMessage()
+
+
+def test_peer_that_left_gets_no_failure_either(make: Callable[..., House]) -> None:
+    """Its loss is reported as any other."""
+    house = make()
+    client = house.client()
+    client.send(asked := call())
+    peer, _ = house.next()
+    client.close()
+    house.link.send(peer, Result(asked.call_id, bytes(2**20 + 1)))
+    assert house.link.peers == 0
+    found, lost = house.next()
+    assert (found, type(lost)) == (peer, PeerLost)
+
+
+def test_repr_counts_the_peers(make: Callable[..., House]) -> None:
+    house = make()
+    house.client()
+    assert repr(house.link) == f"<ServerLink {house.link.endpoints[0]} peers=1>"
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.lists(st.binary(max_size=60), min_size=1, max_size=4), max_size=8),

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
 import json
+from threading import Thread
+from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
+
+from chunnel import RemoteError, remotes
+from chunnel.conf import Bind
+from chunnel.registry import registry
+from chunnel.server.worker import Worker
+
+from ..server.caller import PATIENCE, server_settings
 
 
 def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -69,7 +79,7 @@ def test_numbers_are_decimals_where_the_function_wants_them(
         (["economy.bank.fail", "funds"], 3, "InsufficientFunds"),
         (["economy.bank.nothing"], 4, "nothing"),
         (["economy.bank.balance"], 4, "missing 1 required positional argument: 'uid'"),
-        (["economy.bank.nap", "5", "--timeout=0.2"], 6, "economy.bank.nap"),
+        (["economy.bank.nap", "9", "--timeout=1.5"], 6, "economy.bank.nap"),
     ],
 )
 def test_the_exit_code_says_what_went_wrong(
@@ -107,3 +117,42 @@ def test_no_server_has_a_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_wrong_use_is_a_sentence(arguments: list[str], text: str) -> None:
     with pytest.raises(CommandError, match=text):
         call_command("rpccall", *arguments)
+
+
+@pytest.mark.usefixtures("economy")
+def test_an_argument_that_cannot_travel_is_a_sentence() -> None:
+    """JSON can write half a character, which no text holds that is sent."""
+    with pytest.raises(CommandError, match=r"args\[0\]: a text with a lone surrogate"):
+        call_command("rpccall", "economy.bank.echo", '"\\ud800"')
+
+
+def hide_the_schema(get_response: Any) -> Any:
+    """Middleware of a server that tells nobody what it exposes."""
+
+    def respond(request: Any) -> Any:
+        if request.name == "chunnel.schema":
+            raise PermissionDenied
+        return get_response(request)
+
+    return respond
+
+
+def test_without_the_schema_arguments_are_plain_json(
+    capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    """It would only have told a Decimal from a float."""
+    binds = (Bind("tcp://127.0.0.1:0"),)
+    hiding = server_settings(binds=binds, middleware=(f"{__name__}.hide_the_schema",))
+    worker = Worker.open(hiding, registry=registry)
+    thread = Thread(target=worker.run)
+    thread.start()
+    try:
+        settings.CHUNNEL_REMOTES = {"economy": {"ENDPOINTS": worker.endpoints, "TIMEOUT": 20}}
+        with pytest.raises(RemoteError):
+            remotes["economy"].schema()
+        call_command("rpccall", "economy.bank.echo", "1.5")
+        assert capsys.readouterr().out == "1.5\n"
+    finally:
+        remotes["economy"].close()
+        worker.stop(1)
+        thread.join(PATIENCE)

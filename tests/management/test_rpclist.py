@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -51,3 +53,20 @@ def test_what_cannot_be_had_is_a_sentence(alias: str, text: str) -> None:
     """An unknown alias names the known ones, a dead remote its endpoints."""
     with pytest.raises(CommandError, match=text):
         call_command("rpclist", alias)
+
+
+@pytest.mark.parametrize(
+    ("alias", "setting", "value"),
+    [
+        ("economy", "CHUNNEL_REMOTES", {"economy": "zmq://user:secret@127.0.0.1"}),
+        (None, "CHUNNEL_SERVER", {"NAME": 5}),
+    ],
+)
+def test_a_broken_setting_is_a_sentence(
+    settings: Any, alias: str | None, setting: str, value: Any
+) -> None:
+    """Not a traceback, and what may be secret is not in it."""
+    setattr(settings, setting, value)
+    with pytest.raises(CommandError, match=setting) as raised:
+        call_command("rpclist", *filter(None, [alias]))
+    assert "secret" not in str(raised.value)

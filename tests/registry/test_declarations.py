@@ -110,6 +110,14 @@ class TestDefaults:
         ),
         ({"manager_methods": ["bulk_create"]}, "Django's own"),
         ({"manager_methods": ["delete"]}, "Django's own"),
+        (
+            {"filter_field": {"uid": ["exact"]}},
+            r"AccountRPC\.filter_field: no such declaration; did you mean filter_fields\?",
+        ),
+        ({"orderings_fields": ["uid"]}, "did you mean ordering_fields"),
+        ({"method": ["deposit"]}, r"AccountRPC\.method: no such declaration; did you mean methods"),
+        ({"methods": {"deposit": {"atomic": "elsewhere"}}}, r"\['deposit'\]: .*no database"),
+        ({"methods": {"deposit": {"blocking": 1}}}, r"\['deposit'\]: .*True, False or None"),
         ({"max_rows": 0}, r"AccountRPC\.max_rows: this is a whole number from 1, not 0"),
         ({"max_rows": True}, r"max_rows"),
     ],
@@ -117,6 +125,20 @@ class TestDefaults:
 def test_mistakes_name_the_class_and_the_culprit(declared: dict[str, Any], message: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=message):
         expose_account(**declared)
+
+
+def test_attributes_of_its_own() -> None:
+    """A ModelRPC may have what is not mistaken for a declaration: helpers, and what it inherits."""
+
+    class Base(ModelRPC):
+        currency = "EUR"
+
+        def visible(self) -> None: ...
+
+    rpc = type("AccountRPC", (Base,), {"fields": ["uid"], "_field": 1, "METHOD": 2, "help": "x"})
+    registry = Registry()
+    register(Account, app_label="bank", registry=registry)(rpc)
+    assert registry.model(Account) is not None
 
 
 @pytest.mark.parametrize(("model", "field"), [(User, "groups"), (Group, "user")])

@@ -117,6 +117,14 @@ class TestNames:
         with pytest.raises(ImproperlyConfigured, match="lower_case"):
             expose(math.sqrt, name=name, app_label="x", registry=registry)
 
+    @pytest.mark.parametrize("name", ["class", "as_sql", "resolve_expression"])
+    def test_a_name_that_nobody_can_write(self, registry: Registry, name: str) -> None:
+        """Callers write it as an attribute, so words of Python and of Django's cannot be."""
+        for options in ({"name": name, "app_label": "x"}, {"name": "y", "app_label": name}):
+            with pytest.raises(ImproperlyConfigured, match=f"{name!r}.*could not write"):
+                expose(math.sqrt, registry=registry, **options)
+        assert len(registry) == 0
+
     def test_twice_names_both_places(self, registry: Registry) -> None:
         expose(math.sqrt, app_label="x", registry=registry)
         with pytest.raises(AlreadyExposed) as raised:
@@ -128,6 +136,23 @@ class TestNames:
     def test_a_bad_effect(self, registry: Registry) -> None:
         with pytest.raises(ImproperlyConfigured, match="read, idempotent, write"):
             expose(math.sqrt, effect="none", app_label="x", registry=registry)  # type: ignore[call-overload]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"atomic": "elsewhere"}, r"expose\(atomic='elsewhere'\).*no database.*'default'"),
+            ({"atomic": 1}, r"expose\(atomic=1\).*True, False or"),
+            ({"blocking": "yes"}, r"expose\(blocking='yes'\).*True, False or None"),
+            ({"signature": "(x)"}, r"expose\(signature='\(x\)'\).*inspect\.Signature"),
+            ({"signature": 5}, r"expose\(signature=5\).*inspect\.Signature"),
+        ],
+    )
+    def test_bad_options(self, registry: Registry, options: Any, message: str) -> None:
+        """The message names the option and what it may be."""
+        with pytest.raises(ImproperlyConfigured, match=message):
+            expose(math.sqrt, app_label="x", registry=registry, **options)
+        with pytest.raises(ImproperlyConfigured, match=message):
+            expose(app_label="x", registry=registry, **options)
 
 
 class TestKinds:
@@ -191,10 +216,12 @@ class TestKinds:
         with pytest.raises(ImproperlyConfigured, match="Exception"):
             expose(KeyboardInterrupt, app_label="x", registry=registry)
 
-    @pytest.mark.parametrize("target", [5, "name", [1]])
+    @pytest.mark.parametrize("target", [5, "name", [1], {"a": len}, True])
     def test_what_cannot_be_called(self, registry: Registry, target: Any) -> None:
-        with pytest.raises(ImproperlyConfigured):
-            expose(target, name="x", app_label="x", registry=registry)
+        """A value is no object whose methods are meant, as in ``@expose("balance")``."""
+        with pytest.raises(ImproperlyConfigured, match=r"is a value\..*name="):
+            expose(target, app_label="x", registry=registry)
+        assert len(registry) == 0
 
     def test_only_is_for_modules(self, registry: Registry) -> None:
         class Adder(Calculator):

@@ -8,7 +8,7 @@ import pytest
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers.places import explain
-from chunnel.values import InstanceRow, Related, RowSet, TypeTable, WireType
+from chunnel.values import InstanceRef, InstanceRow, Related, RowSet, TypeTable, WireType
 from chunnel.values.nearest import HookFailed
 
 CAUSE = ValueError("the format's own words")
@@ -49,6 +49,26 @@ def path_in(value: Any, *types: WireType, lower: Any = None) -> str:
 )
 def test_paths_read_like_python(value: Any, path: str) -> None:
     assert path_in(value) == path
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        InstanceRef("m", 1),
+        InstanceRow("m", 1, ("a", "b"), (1, [2])),
+        RowSet("m", ("pk", "a"), ([1, 2], ["x", "y"])),
+        frozenset({1, "x"}),
+        memoryview(b"abcd"),
+        "text",
+    ],
+)
+def test_what_can_travel_is_passed_by(harmless: Any) -> None:
+    assert path_in([harmless, [harmless, 1j]]) == "value[1][1]"
+
+
+def test_an_own_type_that_can_travel_is_passed_by() -> None:
+    box = WireType("box", Unspeakable, lambda box: [1], lambda content: Unspeakable())
+    assert path_in([Unspeakable(), 1j], box) == "value[1]"
 
 
 def test_parts_of_an_own_type_read_as_attributes_where_they_can() -> None:

@@ -9,11 +9,23 @@ from typing import Any
 
 import pytest
 
+from chunnel.server import hygiene
 from tests.apps.bank.models import Account, Branch
 from tests.apps.library.seed import fill
 
 from .caller import Caller, lent, served
 from .writes import Shelf, Writes, shelf, writing, writing_for_good
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep jobs that a test runs in its own thread off the connection that the tests share.
+
+    To them the thread is the server's, whose connections they look after and close. Nor shall a
+    coroutine look after what one of an earlier test opened.
+    """
+    monkeypatch.setattr(hygiene._thread, "connections", [])
+    monkeypatch.setattr(hygiene, "_elsewhere", False)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -84,6 +85,16 @@ class TestArguments:
         assert failed.code == FailureCode.RAISED
         assert failed.details["base"] == "TypeError"
         assert failed.message == "deep inside"
+
+    def test_a_type_error_of_a_built_in_functions_own(self) -> None:
+        """Where the arguments fit its signature it was executed."""
+        registry = Registry()
+        expose(math.sqrt, app_label="x", registry=registry)
+        with lent(registry=registry) as call:
+            failed = refused(call, "x.sqrt", "four")
+            assert failed.code == FailureCode.RAISED
+            assert failed.details["base"] == "TypeError"
+            assert refused(call, "x.sqrt").code == FailureCode.WRONG_ARGUMENTS
 
     def test_streams_and_coroutines(self, call: Caller) -> None:
         for name in ("statement", "ticks", "later"):

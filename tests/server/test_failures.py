@@ -170,6 +170,18 @@ class TestRaised:
         assert len(failure.body) <= MAX_BODY
         assert details(failure)["names"][0] == "bank.InsufficientFunds"
 
+    def test_text_that_no_format_can_hold(self) -> None:
+        """Arguments that cannot be packed stay, and the rest arrives."""
+        found = details(made(InsufficientFunds("lone \ud800")))
+        assert found["names"][0] == "bank.InsufficientFunds"
+        assert "args" not in found
+
+    def test_what_is_too_large_even_so(self) -> None:
+        """The message alone arrives."""
+        cls = type("X" * MAX_BODY, (Exception,), {})
+        failure = made(cls())
+        assert (failure.body, len(failure.message)) == (b"", MAX_MESSAGE)
+
     def test_without_a_serializer(self) -> None:
         failure = failure_for(
             ValueError("x"),
@@ -188,6 +200,10 @@ class TestRefusals:
     def test_code_and_message(self) -> None:
         failure = made(Refusal(FailureCode.EXPIRED, "too late"), show=True)
         assert failure == Failure(b"12345678", FailureCode.EXPIRED, "too late")
+
+    def test_the_chain(self) -> None:
+        failure = made(Refusal(FailureCode.REFUSED, "too far", ("education", "economy")))
+        assert details(failure) == {"chain": ["education", "economy"]}
 
 
 def with_call(error: Any, alias: str = "education") -> Any:
@@ -218,6 +234,10 @@ class TestUpstream:
         error = UpstreamFailure("far away")
         error.chain = ("education", "economy", "health", "labs")
         assert details(made(error))["chain"] == ["education", "economy", "health", "labs"]
+
+    def test_a_call_that_came_to_no_call(self) -> None:
+        """Such an error does not know which project was to be called."""
+        assert details(made(CallTimeout("slow")))["chain"] == ["education", "economy"]
 
     def test_an_exception_of_a_third_projects_own_is_rebuilt(self) -> None:
         class Arrived(RemoteError, ValueError): ...

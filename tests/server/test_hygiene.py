@@ -23,7 +23,7 @@ from chunnel.server import hygiene
 from chunnel.server.dispatcher import Dispatcher
 from tests.apps.bank.models import Account
 
-from .caller import Caller, lent, served, server_settings
+from .caller import Caller, lent, served, server_settings, until
 
 mark: ContextVar[str] = ContextVar("mark", default="none")
 
@@ -35,6 +35,11 @@ class CountingCache(LocMemCache):
 
     def close(self, **kwargs: Any) -> None:
         type(self).closed += 1
+
+
+class StubbornCache(LocMemCache):
+    def close(self, **kwargs: Any) -> None:
+        raise OSError("the cache is gone")
 
 
 def stain() -> dict[str, str]:
@@ -160,6 +165,22 @@ class TestCaches:
             call("x.touch_nothing")
             call("x.touch_nothing")
         assert CountingCache.closed >= 2  # the last may be under way
+
+    def test_one_that_cannot_be_closed_fails_no_call(
+        self, call: Caller, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nor does it keep the others open."""
+        module = __name__
+        stubborn = {
+            "default": {"BACKEND": f"{module}.StubbornCache"},
+            "other": {"BACKEND": f"{module}.CountingCache"},
+        }
+        with override_settings(CACHES=stubborn):
+            CountingCache.closed = 0
+            assert call("x.touch_nothing") == 0
+            until(lambda: CountingCache.closed)
+        assert "a cache could not be closed" in caplog.text
+        assert "the cache is gone" in caplog.text
 
     def test_a_cache_that_cannot_be_had_harms_nobody_else(self, call: Caller) -> None:
         broken = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,14 @@ import pytest
 from django.core.exceptions import SynchronousOnlyOperation
 
 from chunnel.context import current_call
-from chunnel.protocol.messages import Busy, Call, Failure, FailureCode, Result
-from chunnel.registry import Registry, expose
+from chunnel.plans import Plan
+from chunnel.protocol.messages import Busy, Call, Chunk, Credit, End, Failure, FailureCode, Result
+from chunnel.registry import ModelRPC, Registry, expose, register
+from chunnel.serializers import load
 from chunnel.server.dispatcher import Dispatcher
 from chunnel.server.jobs import NOBODY, CoroutineJob, Reply, ServedJob
+from chunnel.server.outflow import Outflow
+from chunnel.server.rows import BATCH
 from chunnel.server.streaming import AsyncStreamJob, StreamJob
 from tests.apps.bank.models import Account, Branch
 
@@ -164,7 +169,83 @@ class TestCancelling:
             assert seen == ["began", "cancelled"]
 
 
+class Shutting:
+    """A loop that was closed just before it was told something."""
+
+    def call_soon_threadsafe(self, act: Any, *args: Any) -> None:
+        raise RuntimeError("Event loop is closed")
+
+
 class TestCoroutines:
+    def run(self, function: Any, *, before: Any = None, during: Any = None) -> Any:
+        """Return the answer of a job on a loop of its own; None where it has none."""
+        owner = dispatcher(function=function)
+        job = owner.job(b"peer", message(owner, "x.function"))
+        if before is not None:
+            before(owner)
+
+        async def main() -> Any:
+            task = asyncio.create_task(job.run_async())
+            if during is not None:
+                await during(task)
+            return await task
+
+        try:
+            reply = asyncio.run(main())
+        except asyncio.CancelledError:
+            reply = None
+        assert owner.open == 0
+        return reply and reply.answer
+
+    def test_cancelled_before_it_began(self) -> None:
+        async def function() -> None:
+            raise AssertionError
+
+        found = self.run(function, before=lambda owner: owner.cancel(b"peer", b"12345678"))
+        assert found.code == FailureCode.CANCELLED
+        assert found.message == "The call was cancelled before it began."
+
+    def test_what_the_pool_cancels_is_not_answered(self) -> None:
+        """Its connection is closing too."""
+        began = asyncio.Event()
+
+        async def function() -> None:
+            began.set()
+            await asyncio.sleep(100)
+
+        async def close(task: asyncio.Task[Any]) -> None:
+            await began.wait()
+            task.cancel()
+
+        assert self.run(function, during=close) is None
+
+    def test_what_cancels_itself_is_answered(self) -> None:
+        """Something it waited for was cancelled; nobody cancelled the call."""
+
+        async def forever() -> None:
+            await asyncio.sleep(100)
+
+        async def function() -> None:
+            inner = asyncio.create_task(forever())
+            inner.cancel()
+            await inner
+
+        found = self.run(function)
+        assert (type(found), found.code) == (Failure, FailureCode.RAISED)
+        assert found.message.startswith("CancelledError")
+
+    def test_a_cancel_that_meets_a_closed_loop(self) -> None:
+        """It comes from the reader of the link, which must not end of it."""
+        owner = dispatcher()
+        for cls in (CoroutineJob, AsyncStreamJob):
+            job = cls(owner, b"peer", message(owner, "x.function"), None)
+            job._loop = Shutting()  # type: ignore[assignment]
+            job._task = asyncio.Future(loop=asyncio.new_event_loop())  # type: ignore[assignment]
+            job.cancel()
+            job.grant(Credit(1, 1))
+            assert job.served.cancelled
+            job._task.get_loop().close()
+
     def test_their_time(self) -> None:
         """A coroutine is stopped when its time is over; the answer says that it had begun."""
 
@@ -179,7 +260,7 @@ class TestCoroutines:
         expose(slow, app_label="x", registry=registry)
         with served(registry=registry) as call:
             with pytest.raises(Failed) as raised:
-                call.finish(call.send("x.wait", _meta={"remaining": 30}))
+                call.finish(call.send("x.wait", _meta={"remaining": 1_000}))
             assert raised.value.code == FailureCode.DEADLINE
             with pytest.raises(Failed) as raised:
                 call.finish(call.send("x.slow", _meta={"remaining": 30_000}))
@@ -207,3 +288,48 @@ class TestCoroutines:
         (account,) = make_accounts([10])
         row = away("bank.later", InstanceRef("bank.Account", account.pk))
         assert row.pk == account.pk
+
+
+class TestRows:
+    """Rows that are too many for one message, and too long."""
+
+    def chunks(self, owners: list[str]) -> list[Any]:
+        """Return what is posted and answered where a message has room for 100,000 bytes."""
+        plan = Plan("x.Account").to_wire()
+        registry = Registry()
+        register(Account, app_label="x", registry=registry)(
+            type("AccountRPC", (ModelRPC,), {"fields": ["owner"]})
+        )
+        opened = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+        Account.objects.bulk_create(
+            Account(uid=uid, owner=owner, opened=opened) for uid, owner in enumerate(owners)
+        )
+        owner = Dispatcher(
+            registry, server_settings(), post=lambda reply: None, accepts=lambda peer: 100_000
+        )
+        credit = Credit(10_000, 2**24)
+        job = owner.job(b"peer", message(owner, "x.Account.objects", plan, "rows", credit=credit))
+        reply = job.run()
+        assert reply is not None
+        if not isinstance(reply.answer, Outflow):
+            return [reply.answer]
+        sent: list[Any] = []
+        owner.start(reply, lambda peer, message: sent.append(message))
+        return sent
+
+    @pytest.mark.django_db
+    def test_each_chunk_fits_a_message(self) -> None:
+        """However long some rows are, all arrive, in their order."""
+        lengths = [10] * BATCH + [60_000, 60_000, 60_000, 10]
+        opening, *chunks, end = self.chunks(["x" * length for length in lengths])
+        assert (type(opening), opening.items, type(end)) == (Chunk, 0, End)
+        assert all(len(chunk.body) <= 100_000 for chunk in chunks)
+        rows = [load("msgpack")().loads(chunk.body, chunk.blobs) for chunk in chunks]
+        assert [len(chunk.columns[1]) for chunk in rows] == [chunk.items for chunk in chunks]
+        assert [len(owner) for chunk in rows for owner in chunk.columns[1]] == lengths
+
+    @pytest.mark.django_db
+    def test_a_row_that_fits_none_is_refused(self) -> None:
+        [found] = self.chunks(["x" * 10] * BATCH + ["x" * 200_000])
+        assert found.code == FailureCode.UNSERIALIZABLE
+        assert "A row of the result takes 200" in found.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -16,10 +17,10 @@ from chunnel.server import processes
 from chunnel.server.processes import CannotShare, ChildRole, hold
 from chunnel.transports import AddressInUse
 
-from ..live import ROOT, Process, until
+from ..live import ROOT, Process, run, until
 
 CHILD = """
-    import os, signal, socket, sys
+    import os, signal, socket, sys, time
     sys.path.insert(0, {root!r})
     from chunnel.server.processes import EXIT_UNUSABLE, child_role
 
@@ -27,12 +28,21 @@ CHILD = """
     role.follow_parent()
     if os.path.exists({unusable!r}):
         sys.exit(EXIT_UNUSABLE)
+    if os.path.exists({fleeting!r}):
+        if not os.fork():  # whoever is left holds the pipe open
+            while os.path.exists({fleeting!r}):
+                time.sleep(0.01)
+            os._exit(0)
+        os._exit(3)
     host, _, port = role.addresses[0].removeprefix("tcp://").rpartition(":")
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, int(port)))
     listener.listen()
-    signal.signal(signal.SIGTERM, lambda *args: sys.exit(0))
+    if os.path.exists({stubborn!r}):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        signal.signal(signal.SIGTERM, lambda *args: sys.exit(0))
     role.report_ready()
     while True:
         connection, _ = listener.accept()
@@ -43,13 +53,20 @@ CHILD = """
 PARENT = """
     import sys
     sys.path.insert(0, {root!r})
+    from chunnel.server import processes
     from chunnel.server.processes import Parent, hold
 
+    def report(line):
+        print(line, flush=True)
+        if line == {fatal!r}:
+            raise OSError("on purpose")
+
+    processes.KILL_AFTER = 0.1
+    processes.SETTLED_AFTER = {settled}
     held = hold("tcp://127.0.0.1:0")
     print(held.address, flush=True)
     parent = Parent(
-        [sys.executable, {child!r}], 2, [held.address], grace=5,
-        report=lambda line: print(line, flush=True),
+        [{python!r}, {child!r}], 2, [held.address], grace={grace}, report=report
     )
     sys.exit(parent.run())
 """
@@ -58,12 +75,26 @@ PARENT = """
 class Running:
     """A parent that runs."""
 
-    def __init__(self, tmp_path: Path):
-        self.unusable = tmp_path / "unusable"
+    def __init__(self, tmp_path: Path, *, grace: float = 5, settled: float = 10, fatal: str = ""):
+        # Files that children look for as they start, and the interpreter they are started with.
+        self.unusable, self.fleeting = tmp_path / "unusable", tmp_path / "fleeting"
+        self.stubborn, self.python = tmp_path / "stubborn", tmp_path / "python"
+        self.python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        self.python.chmod(0o755)
         child, parent = tmp_path / "child.py", tmp_path / "parent.py"
-        root = str(ROOT)
-        child.write_text(textwrap.dedent(CHILD.format(root=root, unusable=str(self.unusable))))
-        parent.write_text(textwrap.dedent(PARENT.format(root=root, child=str(child))))
+        values = {
+            "root": str(ROOT),
+            "unusable": str(self.unusable),
+            "fleeting": str(self.fleeting),
+            "stubborn": str(self.stubborn),
+            "python": str(self.python),
+            "child": str(child),
+            "grace": grace,
+            "settled": settled,
+            "fatal": fatal,
+        }
+        child.write_text(textwrap.dedent(CHILD.format(**values)))
+        parent.write_text(textwrap.dedent(PARENT.format(**values)))
         self.process = Process("-W", "error", str(parent))
         address = self.process.line_with("tcp://")
         host, _, port = address.removeprefix("tcp://").rpartition(":")
@@ -130,6 +161,84 @@ def test_a_killed_child_is_started_again(running: Running) -> None:
     assert survivors <= running.pids(2)
 
 
+def test_a_child_that_served_for_long_is_started_again_at_once(tmp_path: Path) -> None:
+    parent = Running(tmp_path, settled=0)
+    try:
+        parent.process.line_with("All 2 workers serve.")
+        victim = parent.ask()[1]
+        os.kill(victim, signal.SIGKILL)
+        line = parent.process.line_with(f"(process {victim}) was ended by SIGKILL")
+        assert line.endswith("; starting it again.")
+        assert len(parent.pids(2)) == 2
+    finally:
+        parent.process.close()
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(running: Running) -> None:
+    victim = running.ask()[1]
+    os.kill(victim, signal.SIGRTMIN + 1)
+    running.process.line_with(f"was ended by signal {signal.SIGRTMIN + 1}; starting it again")
+
+
+def test_a_child_that_died_early_is_started_again(running: Running) -> None:
+    """Also where somebody it had started holds its pipe to the parent open."""
+    descriptors = Path(f"/proc/{running.process.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    running.fleeting.touch()
+    victim = running.ask()[1]
+    os.kill(victim, signal.SIGKILL)
+    try:
+        running.process.line_with("ended with exit code 3; starting it again")
+        until(lambda: len(list(descriptors.iterdir())) == before)  # it is being started at times
+    finally:
+        running.fleeting.unlink()
+    assert len(running.pids(2)) == 2
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(running: Running) -> None:
+    """The one that serves goes on, and a reload waits for better times as well."""
+    before = running.pids(2)
+    victim = min(before)
+    away = running.python.rename(running.python.with_name("away"))
+    os.kill(victim, signal.SIGKILL)
+    running.process.line_with(" could not be started (")
+    running.process.signal(signal.SIGHUP)
+    for number in (1, 2):
+        running.process.line_with(f"Worker {number} could not be started (")
+    assert running.pids(1) == before - {victim}
+    away.rename(running.python)
+    until(lambda: not is_running(max(before)))
+    assert not running.pids(2) & before
+
+
+def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    """The exit code tells of it."""
+    (tmp_path / "stubborn").touch()
+    parent = Running(tmp_path, grace=0.1)
+    try:
+        parent.process.line_with("All 2 workers serve.")
+        pids = parent.pids(2)
+        parent.process.signal(signal.SIGTERM)
+        assert parent.process.wait(20) == 1
+        for pid in pids:
+            parent.process.line_with(f"Process {pid} did not end; killing it.")
+            assert not is_running(pid)
+    finally:
+        parent.process.close()
+
+
+def test_no_child_outlives_a_parent_that_failed(tmp_path: Path) -> None:
+    (tmp_path / "stubborn").touch()
+    parent = Running(tmp_path, fatal="All 2 workers serve.")
+    try:
+        assert parent.process.wait(20) == 1
+        assert "OSError: on purpose" in parent.process.output
+        with pytest.raises(ConnectionRefusedError):
+            parent.ask()
+    finally:
+        parent.process.close()
+
+
 def test_hangup_replaces_every_child(running: Running) -> None:
     """After SIGHUP new processes serve and the old ones are gone."""
     before = running.pids(2)
@@ -166,6 +275,16 @@ def test_children_end_with_a_killed_parent(running: Running) -> None:
     running.process.process.kill()
     running.process.process.wait(10)
     until(lambda: not any(map(is_running, pids)))
+
+
+def test_a_child_whose_parent_is_gone_does_not_begin() -> None:
+    code = (
+        "import os; from chunnel.server.processes import ChildRole\n"
+        "ChildRole(0, 1, (), os.getppid() + 1, 9).follow_parent()\n"
+        "print('serves')"
+    )
+    ended = run("-c", code)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_an_address_in_use_is_noticed() -> None:

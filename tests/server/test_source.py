@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from chunnel.links import ServerLink
-from chunnel.protocol.messages import Busy, Chunk, Credit, FailureCode, GoAway
+from chunnel.protocol.messages import Busy, Call, Chunk, Credit, End, FailureCode, GoAway
 from chunnel.registry import registry
 from chunnel.server.dispatcher import Dispatcher
 from chunnel.server.jobs import ServedJob
@@ -135,6 +135,25 @@ def test_a_cancel_reaches_its_job(source: LinkSource) -> None:
     call.cancel(call_id)
     assert source.receive(0.01) is None
     assert job.served.cancelled
+    source.send(job.refuse("stopping"))
+    call.close()
+
+
+def test_input_for_a_call_that_takes_none_is_left(source: LinkSource) -> None:
+    """What a caller had sent before it heard the refusal disturbs nobody."""
+    call = connect(source)
+    body = call.serializer.dumps([[5], {}]).body
+    credit = Credit(1, 1000)
+    call.link.send(Call(b"12345678", "bank.echo", "msgpack", body, credit=credit, input=True))
+    reply = next_job(source).run()
+    assert reply is not None
+    call.link.send(End(b"12345678"))
+    call_id = call.send("bank.echo", 6)
+    job = next_job(source)
+    assert job.served.id == call_id.hex()
+    source.send(reply)
+    with pytest.raises(Failed, match="takes no stream"):
+        call.finish(b"12345678")
     source.send(job.refuse("stopping"))
     call.close()
 

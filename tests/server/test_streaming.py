@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
+from django.utils.decorators import sync_and_async_middleware
 
 from chunnel.plans import Plan
-from chunnel.protocol.messages import Chunk, Credit, End, FailureCode, Result
+from chunnel.protocol.messages import Call, Chunk, Credit, End, FailureCode, Result
 from chunnel.registry import Registry, expose
 from chunnel.server import outflow, streaming
+from chunnel.server.dispatcher import Dispatcher
 from chunnel.signals import call_finished
 from tests.apps.bank.models import Account
 
-from .caller import Caller, Failed, lent, served, until
+from .caller import Caller, Failed, lent, served, server_settings, until
 from .conftest import make_accounts
 
 
@@ -116,6 +120,16 @@ class TestBothKinds:
         call.grant(call_id, 0, 2**20)
         assert len(call.finish(call_id)) == 999
 
+    def test_the_end_waits_for_the_items_before_it(self, call: Caller, name: str) -> None:
+        """Though the generator has ended when the credit for its last item comes."""
+        call_id = call.send(name, 2, _credit=Credit(1, 1000))
+        call.receive()
+        assert call_items(call, 1) == [0]
+        assert call.nothing_comes()
+        call.grant(call_id, 1, 1000)
+        assert call_items(call, 1) == [1]
+        assert isinstance(call.receive(), End)
+
     def test_a_lost_caller_ends_it(self, call: Caller, name: str, probe: Probe) -> None:
         other = Caller(call.link.endpoint, call.dispatcher)
         other.send(name, 100_000, _credit=Credit(10, 1000))
@@ -178,6 +192,42 @@ def test_what_a_slow_generator_yielded_does_not_wait(probe: Probe) -> None:
         assert call.finish(call_id) == [10]
 
 
+def test_what_a_slow_generator_yielded_leaves_as_credit_comes(probe: Probe) -> None:
+    with served(registry=probe.registry) as call:
+        call_id = call.send("probe.dribble", _credit=Credit(5, 2**20))
+        call.receive()
+        assert call_items(call, 5) == list(range(5))
+        assert call.nothing_comes()
+        call.grant(call_id, 5, 2**20)
+        assert call_items(call, 5) == list(range(5, 10))
+        assert call.nothing_comes()
+        probe.go_on.set()
+        call.grant(call_id, 1, 2**20)
+        assert call.finish(call_id) == [10]
+
+
+def test_what_a_blocked_generator_yielded_leaves_as_credit_comes(probe: Probe) -> None:
+    """The flusher sends it, for the generator's own thread is in the generator."""
+
+    def numbers() -> Iterator[int]:
+        yield 0
+        yield 1  # gathered with the next
+        probe.go_on.wait(20)
+        yield 2
+
+    expose(numbers, app_label="probe", registry=probe.registry)
+    with served(registry=probe.registry) as call:
+        call_id = call.send("probe.numbers", _credit=Credit(1, 2**20))
+        call.receive()
+        assert call_items(call, 1) == [0]
+        assert call.nothing_comes()
+        call.grant(call_id, 1, 2**20)
+        assert call_items(call, 1) == [1]
+        probe.go_on.set()
+        call.grant(call_id, 1, 2**20)
+        assert call.finish(call_id) == [2]
+
+
 def test_a_stream_nobody_gives_credit_is_given_up(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,12 +242,148 @@ def test_a_stream_nobody_gives_credit_is_given_up(
             probe.closed.clear()
 
 
+class Bare:
+    """An iterator of both kinds that is no generator: it cannot be closed."""
+
+    def __init__(self, items: Any):
+        self.items = items
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self.items)
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self.items)
+
+
+@sync_and_async_middleware
+def bare(get_response: Any) -> Any:
+    """Return middleware that hides the generator."""
+    if iscoroutinefunction(get_response):
+
+        async def respond_async(request: Any) -> Any:
+            return Bare(await get_response(request))
+
+        return respond_async
+    return lambda request: Bare(get_response(request))
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("make", [lent, served])
+def test_middleware_may_return_what_cannot_be_closed(probe: Probe, name: str, make: Any) -> None:
+    """It is let go instead, at the end and when the caller has enough."""
+    with make(registry=probe.registry, middleware=(f"{__name__}.bare",)) as call:
+        assert call(name, 50) == list(range(50))
+        call_id = call.send(name, 100_000, _credit=Credit(10, 1000))
+        call.receive()
+        assert len(call_items(call, 10)) == 10
+        call.cancel(call_id)
+        until(lambda: _turn(call, lambda: call.link.debt == 0))
+        assert call.dispatcher.open == 0
+
+
+class TestJobs:
+    """What comes from the reader of the link at a moment that the tests above cannot choose."""
+
+    def make(self, function: Any, *, borrowed: bool, credit: Credit) -> tuple[Any, Any, list[Any]]:
+        """Return a dispatcher, a job, and the list of what it posts."""
+        registry = Registry()
+        expose(function, name="function", app_label="x", registry=registry)
+        posted: list[Any] = []
+        owner = Dispatcher(
+            registry,
+            server_settings(),
+            post=lambda reply: posted.append(reply.answer),
+            borrowed=borrowed,
+        )
+        body = owner.serializers["msgpack"].dumps([[], {}]).body
+        job = owner.job(b"peer", Call(b"12345678", "x.function", "msgpack", body, credit=credit))
+        return owner, job, posted
+
+    def test_credit_while_a_borrowed_stream_runs(self) -> None:
+        """It runs in one thread at a time: what granted the credit does not run it as well."""
+
+        def function() -> Iterator[int]:
+            yield 0
+            owner.grant(b"peer", b"12345678", Credit(10, 1000))
+            yield 1
+
+        owner, job, posted = self.make(function, borrowed=True, credit=Credit(1, 1000))
+        assert job.run().answer == End(b"12345678")
+        assert [chunk.items for chunk in posted] == [0, 1, 1]
+        assert not owner.ready
+
+    def test_credit_before_a_stream_on_the_loop_began(self) -> None:
+        async def function() -> AsyncIterator[int]:
+            yield 0
+            yield 1
+
+        owner, job, posted = self.make(function, borrowed=False, credit=Credit(0, 0))
+        owner.grant(b"peer", b"12345678", Credit(10, 1000))
+        assert asyncio.run(job.run_async()).answer == End(b"12345678")
+        assert sum(chunk.items for chunk in posted) == 2
+
+
 class TestFailures:
     def test_items_before_an_exception_arrive(self, away: Caller) -> None:
         with pytest.raises(Failed) as raised:
             away("bank.statement", 100, fail_at=50)
         assert raised.value.items == list(range(50))
         assert raised.value.details["names"][0] == "bank.InsufficientFunds"
+
+    def test_on_the_loop_as_well(self) -> None:
+        async def numbers() -> AsyncIterator[int]:
+            for number in range(50):
+                yield number
+            raise KeyError("in the middle")
+
+        registry = Registry()
+        expose(numbers, app_label="probe", registry=registry)
+        with served(registry=registry) as call:
+            with pytest.raises(Failed) as raised:
+                call("probe.numbers")
+            assert raised.value.items == list(range(50))
+            assert raised.value.details["base"] == "KeyError"
+
+    @pytest.mark.parametrize("name", ["numbers", "numbers_async"])
+    def test_an_item_that_fails_when_it_is_sent_while_the_generator_rests(self, name: str) -> None:
+        """What sends it meanwhile fails of it, not even by SystemExit, and the call then does."""
+        tried = threading.Event()
+
+        class Late(str):
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                tried.set()
+                raise SystemExit(3)
+
+        def numbers() -> Iterator[Any]:
+            yield 0
+            yield Late()
+            assert tried.wait(20)
+            yield 1
+
+        async def numbers_async() -> AsyncIterator[Any]:
+            yield 0
+            yield Late()
+            while not tried.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(0.001)
+
+        registry = Registry()
+        for function in (numbers, numbers_async):
+            expose(function, app_label="probe", registry=registry)
+        with served(registry=registry) as call:
+            with pytest.raises(Failed) as raised:
+                call(f"probe.{name}")
+            assert raised.value.items == [0]
+            assert raised.value.message.startswith("SystemExit")
+            call_id = call.send("chunnel.schema")
+            assert call.finish(call_id)
 
     def test_an_item_that_cannot_travel(self, db: None) -> None:
         registry = Registry()

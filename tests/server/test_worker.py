@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,14 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from chunnel.conf import Bind
-from chunnel.protocol.messages import Credit
+from chunnel.protocol.messages import Busy, Credit
 from chunnel.registry import Registry, expose, registry
 from chunnel.server.pools.base import PoolStuck
 from chunnel.server.worker import Lent, Worker, new_instance, protocol_limits
 from chunnel.transports import AddressInUse
 from chunnel.transports.base import PipeClosed
 
-from .caller import PATIENCE, Caller, Failed, dispatchers, served, server_settings, until
+from .caller import PATIENCE, Caller, Failed, dispatchers, lent, served, server_settings, until
 
 
 def run(worker: Worker) -> threading.Thread:
@@ -61,6 +62,11 @@ class TestOpening:
         bind = Bind("tcp://127.0.0.1:0", options={"max_frame": 70_000_000})
         with pytest.raises(ImproperlyConfigured, match="max_frame is 70000000 bytes, less than"):
             Worker.open(server_settings(binds=(bind,), limits=limits))
+        Worker.open(
+            server_settings(
+                binds=(replace(bind, options={"max_frame": 80_000_000}),), limits=limits
+            )
+        ).close()
         worker = Worker.open(server_settings(binds=(replace(bind, options={}),), limits=limits))
         thread = run(worker)
         try:
@@ -197,6 +203,25 @@ class TestTwoListeners:
                 free.set()
         call.close()
 
+    def test_where_the_system_gives_no_thread_all_is_closed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also what another listener had begun."""
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "chunnel-pool-3":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        third = Bind("tcp://127.0.0.1:0", options={"backlog": 51})
+        worker = Worker.open(server_settings(binds=(*TWO, third)))
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            worker.run()
+        binds = tuple(map(Bind, worker.endpoints))
+        Worker.open(server_settings(binds=binds)).close()
+
 
 def break_link(worker: Worker, number: int) -> None:
     """Have the link of one listener fail."""
@@ -240,20 +265,79 @@ class TestTakingLeave:
         assert not thread.is_alive()
         call.close()
 
+    def test_a_call_that_was_on_its_way_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also when something woke the link first; and once the caller has left, it is over."""
+        monkeypatch.setattr("chunnel.server.worker.LONGEST_FAREWELL", PATIENCE)
+        monkeypatch.setattr("chunnel.server.worker.FAREWELL", PATIENCE)
+        worker = Worker.open(server_settings(binds=(Bind("tcp://127.0.0.1:0"),)))
+        service = worker._services[0]
+        with ThreadPoolExecutor() as threads:
+            connecting = threads.submit(Caller, worker.endpoints[0], service.dispatcher)
+            until(lambda: service.source.receive(0.01) or connecting.done())
+            call = connecting.result()
+            service.source.wake()
+            leaving = threads.submit(service.take_leave, 0.0)
+            for _ in range(2):
+                call_id = call.send("bank.echo", 1)
+                assert call.receive() == Busy(call_id, "the server is stopping")
+                service.source.wake()
+            call.close()
+            until(lambda: service.source.wake() or leaving.done())
+        worker.close()
+
 
 class TestLent:
+    def test_coroutines_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("chunnel.server.worker.COROUTINES", 1)
+        go, own = threading.Event(), Registry()
+
+        async def wait() -> str:
+            while not go.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(0.001)
+            return "through"
+
+        expose(wait, app_label="x", registry=own)
+        with lent(registry=own) as call:
+            first = call.send("x.wait")
+            second = call.send("x.wait")
+            assert call.receive() == Busy(second, "too many coroutines are under way")
+            go.set()
+            assert call.finish(first) == "through"
+
+    def test_all_streams_of_a_caller_who_left_are_closed(self) -> None:
+        """Whoever waits in this server next does it for him."""
+        own = Registry()
+        closed: list[int] = []
+
+        def numbers(stream: int) -> Iterator[int]:
+            try:
+                yield from range(100)
+            finally:
+                closed.append(stream)
+
+        expose(numbers, app_label="x", registry=own)
+        with lent(registry=own) as call:
+            other = Caller(call.link.endpoint, call.dispatcher)
+            for stream in range(3):
+                other.send("x.numbers", stream, _credit=Credit(1, 1000))
+                other.receive()
+                other.receive()
+            other.close()
+            until(lambda: call.nothing_comes() and len(closed) == 3)
+            assert call.dispatcher.open == 0
+
     def test_in_the_callers_thread(self) -> None:
         registry_ = type(registry)()
         from chunnel.registry import expose
 
         expose(threading.get_ident, name="ident", app_label="x", registry=registry_)
-        lent = Lent(server_settings(), ("memory://ident",), registry=registry_)
-        call = Caller("memory://ident", lent.dispatcher)
+        server = Lent(server_settings(), ("memory://ident",), registry=registry_)
+        call = Caller("memory://ident", server.dispatcher)
         try:
             assert call("x.ident") == threading.get_ident()
         finally:
             call.close()
-            lent.close()
+            server.close()
 
     def test_a_call_may_call_its_own_project(self) -> None:
         """Through the same endpoint, as deep as it likes, from functions and from streams."""
@@ -264,7 +348,7 @@ class TestLent:
         def ask(depth: int) -> list[int]:
             if not depth:
                 return [0]
-            caller = Caller("memory://nested", lent.dispatcher)
+            caller = Caller("memory://nested", server.dispatcher)
             try:
                 return [depth, *caller("x.ask", depth - 1), *caller("x.stream", depth - 1)]
             finally:
@@ -276,11 +360,11 @@ class TestLent:
 
         expose(ask, app_label="x", registry=own)
         expose(stream, app_label="x", registry=own)
-        lent = Lent(server_settings(), ("memory://nested",), registry=own)
-        call = Caller("memory://nested", lent.dispatcher)
+        server = Lent(server_settings(), ("memory://nested",), registry=own)
+        call = Caller("memory://nested", server.dispatcher)
         try:
             assert call("x.ask", 1) == [1, 0, 0, 0, 0]
             assert call("x.stream", 2) == 3 * ask(2)
         finally:
             call.close()
-            lent.close()
+            server.close()

@@ -55,3 +55,18 @@ class OverriddenTest(ChunnelLiveServerTestCase):
             CHUNNEL_REMOTES={"economy": {"ENDPOINTS": [self.rpc_address], "SERIALIZER": "json"}}
         ):
             assert remotes["economy"].status()["project"] == "overridden"
+
+
+@override_settings(
+    CHUNNEL_SERVER={"SERIALIZERS": ["json"]},
+    CHUNNEL_REMOTES={"economy": "zmq://10.0.0.5:7070/?serializer=json&timeout=7"},
+)
+class UrlTest(ChunnelLiveServerTestCase):
+    """What the URL of a remote says beside its endpoints holds for the test as well."""
+
+    remotes = ("economy",)
+
+    def test_options(self) -> None:
+        assert remotes["economy"].settings.serializer == "json"
+        assert remotes["economy"].settings.timeout == 7
+        assert remotes["economy"].status()["workers"] == 1

@@ -10,8 +10,16 @@ from typing import Any
 from unittest import TestCase, mock
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 
-from chunnel import ConnectionLost, UnknownRemote, UnsavedChanges, remote
+from chunnel import (
+    ConnectionLost,
+    SerializationError,
+    UnknownRemote,
+    UnsavedChanges,
+    WrongArguments,
+    remote,
+)
 from chunnel.schema import (
     AppSchema,
     FunctionSchema,
@@ -54,6 +62,11 @@ SCHEMA = Schema(
 )
 
 
+def waited(value: Any) -> Any:
+    """Return what a pending call gives, or what is there already."""
+    return value.result() if hasattr(value, "result") else value
+
+
 class TestFunctions:
     """What answers the name of a function."""
 
@@ -66,8 +79,49 @@ class TestFunctions:
             assert economy.money.balance.using(timeout=1)(2) == (2, False)
             assert asyncio.run(economy.money.balance.acall(3)) == (3, False)
             assert economy.money.balance.submit(4).result() == (4, False)
-            with pytest.raises(TypeError):
-                economy.money.balance()
+
+    def test_wrong_arguments(self) -> None:
+        """They are told as the server tells them; a TypeError within the fake is another thing."""
+
+        def balance(uid: int) -> int:
+            return len(uid)  # type: ignore[arg-type]
+
+        with override_remote("economy", {"money.balance": balance}):
+            for call in (economy.money.balance, economy.money.balance.submit):
+                with pytest.raises(WrongArguments, match=r"balance\(\) missing 1 required pos"):
+                    waited(call())
+            with pytest.raises(TypeError, match="has no len") as raised:
+                economy.money.balance(1)
+            assert not isinstance(raised.value, WrongArguments)
+
+    def test_arguments_that_cannot_travel(self) -> None:
+        """They are refused, since the remote would never see them; remote instances travel."""
+        rows = [{"uid": 1, "balance": 10}]
+        fakes = {
+            "money.pay": lambda *args, **kwargs: 1,
+            "money.Account": rows,
+            "money.Account.deposit": lambda account, amount: 1,
+        }
+        with override_remote("economy", fakes):
+            account = economy.money.Account.objects.get(uid=1)
+            with pytest.raises(SerializationError, match=r"args\[1\]\['who'\]"):
+                economy.money.pay(1, {"who": object()})
+            with pytest.raises(SerializationError, match=r"kwargs\['to'\]"):
+                asyncio.run(economy.money.pay.acall(to=object()))
+            with pytest.raises(SerializationError, match=r"args\[0\]"):
+                account.deposit(object())
+            assert account.deposit(1) == 1
+
+    def test_inside_an_event_loop(self) -> None:
+        """A plain call is refused there as a real one is."""
+
+        async def view() -> None:
+            assert await economy.money.balance.acall(1) == 3
+            with pytest.raises(SynchronousOnlyOperation, match="acall"):
+                economy.money.balance(1)
+
+        with override_remote("economy", {"money.balance": 3}):
+            asyncio.run(view())
 
     def test_value(self) -> None:
         """What cannot be called is the answer."""
@@ -114,13 +168,15 @@ class TestFunctions:
             assert asyncio.run(read(economy.money.ticks.stream(2))) == [0, 1]
 
     def test_coroutines(self) -> None:
-        """A coroutine function is awaited by acall."""
+        """A coroutine function is awaited, as the server does it."""
 
         async def later(value: int) -> int:
             return value
 
         with override_remote("economy", {"money.later": later}):
             assert asyncio.run(economy.money.later.acall(3)) == 3
+            assert economy.money.later(3) == 3
+            assert economy.money.later.submit(3).result() == 3
 
     def test_other_names_go_where_they_always_went(self) -> None:
         """Only what has a fake is faked, and only while the block runs."""
@@ -157,6 +213,37 @@ class TestModels:
             account.balance = 3
             with pytest.raises(UnsavedChanges):
                 account.deposit(5)
+
+    def test_methods_that_are_awaited_or_streamed(self) -> None:
+        """A coroutine's result is the method's, and so are the fields that it changed."""
+
+        async def deposit(account: Any, amount: int) -> int:
+            account.balance += amount
+            return account.balance  # type: ignore[no-any-return]
+
+        def history(account: Any) -> Any:
+            yield from (account.balance, 0)
+
+        fakes = {
+            "money.Account": [{"uid": 1, "balance": 10}],
+            "money.Account.deposit": deposit,
+            "money.Account.history": history,
+        }
+        with override_remote("economy", fakes):
+            account = economy.money.Account.objects.get(uid=1)
+            assert asyncio.run(account.deposit.acall(5)) == account.balance == 15
+            assert list(account.history()) == [15, 0]
+
+    def test_built_in_functions(self) -> None:
+        """Of one that does not say what it takes nothing is judged."""
+        with override_remote("economy", {"money.balance": max}, schema=SCHEMA):
+            assert economy.money.balance(1, 3) == 3
+
+    def test_a_stream_of_what_cannot_be_closed(self) -> None:
+        with override_remote("economy", {"money.balance": lambda uid: iter([1, 2])}):
+            with economy.money.balance(1) as numbers:
+                assert next(numbers) == 1
+            assert list(numbers) == [2]
 
     def test_methods_of_managers(self) -> None:
         """The fake gets the arguments alone."""

@@ -11,7 +11,9 @@ from django.db.models import Avg, Count, Exists, F, Max, Min, Q, StdDev, Sum, Va
 from django.db.models.functions import Lower
 
 from chunnel import remote
+from chunnel.plans.plan import Distinct, Plan
 from chunnel.test import override_remote
+from chunnel.test.rows import FakeRows
 
 from ..client.bank import bank  # noqa: F401 - a fixture
 
@@ -208,6 +210,12 @@ class TestOffline:
         """It says so; a fake never widens a query."""
         with pytest.raises(NotSupportedError):
             self._found(**conditions)
+
+    def test_steps_that_it_cannot_do(self) -> None:
+        """Plans know more than querysets make, so that these may come to make it."""
+        plan = Plan("money.Person", (Distinct(),))
+        with pytest.raises(NotSupportedError, match="Fake rows cannot do Distinct"):
+            FakeRows("economy", "money.Person", self.ROWS)(plan.to_wire(), "count")
 
     def test_single_rows(self) -> None:
         """get, first and last in each form."""

@@ -10,6 +10,7 @@ import gevent
 from gevent import get_hub, monkey
 
 from chunnel.transports import Listener, Pipe, PipeClosed, for_endpoint
+from chunnel.transports.waiting import native_rlock
 
 PATIENCE = 20.0
 transport = for_endpoint("tcp://127.0.0.1:0")
@@ -72,6 +73,25 @@ def waiting_leaves_the_hub_free() -> None:
     assert listener.receive(0.01) is None
     pipe.close()
     listener.close()
+
+
+def the_native_lock_belongs_to_a_thread() -> None:
+    """Not to a greenlet; so no thread waits for the hub of another, which may never run."""
+    lock = native_rlock()
+    taken: list[bool] = []
+    done = monkey.get_original("_thread", "allocate_lock")()
+    done.acquire()
+
+    def try_it() -> None:
+        taken.append(lock.acquire(False))
+        done.release()
+
+    with lock:
+        assert gevent.spawn(lock.acquire, False).get(timeout=PATIENCE) is True
+        lock.release()
+        monkey.get_original("_thread", "start_new_thread")(try_it, ())
+        done.acquire()
+    assert taken == [False]
 
 
 def wake_from_a_real_thread() -> None:

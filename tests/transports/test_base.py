@@ -257,12 +257,36 @@ def test_closing_twice_is_closing_once(place: Place) -> None:
         each.close()
 
 
-@pytest.mark.parametrize("use", [lambda p: p.send([b"x"]), lambda p: p.receive(0)])
+@pytest.mark.parametrize(
+    "use", [lambda p: p.send([b"x"]), lambda p: p.receive(0), lambda p: p.receive(PATIENCE)]
+)
 def test_closed_pipe_is_of_no_use(place: Place, use: Callable[[Pipe], object]) -> None:
     pipe = place.dial(place.listen())
     pipe.close()
     with pytest.raises(PipeClosed):
         use(pipe)
+
+
+@shipped
+@pytest.mark.parametrize("timeout", [0, PATIENCE, None])
+def test_closed_listener_is_of_no_use(place: Place, timeout: float | None) -> None:
+    """Who waits for messages must not take silence for want of clients."""
+    listener = place.listen()
+    pipe = place.dial(listener)
+    pipe.send([b"x"])
+    peer, _ = received(listener)
+    listener.close()
+    listener.wake()
+    with pytest.raises(OSError, match="closed"):
+        listener.receive(timeout)
+    with pytest.raises(PeerGone):
+        listener.send(peer, [b"x"])
+
+
+@shipped
+def test_listener_needs_an_address(place: Place) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        place.transport.listen([], {})
 
 
 @shipped

@@ -101,3 +101,13 @@ def test_address_of_nobody_is_refused() -> None:
 def test_several_processes_cannot_share() -> None:
     with pytest.raises(ValueError, match="cannot share"):
         MemoryTransport().listen(["memory://x"], {}, reuse_port=True)
+
+
+def test_who_dials_while_it_closes_is_refused() -> None:
+    """It was found by its name a moment before."""
+    listener = MemoryTransport().listen(["memory://closing"], {})
+    assert isinstance(listener, MemoryListener)
+    listener.close()
+    with pytest.raises(PipeClosed, match="memory://closing: refused") as caught:
+        listener.accept("memory://closing")
+    assert caught.value.sent is False

@@ -13,6 +13,7 @@ import zmq
 
 from chunnel.transports import AddressInUse, Listener, PeerGone, Pipe, Transport, for_endpoint
 from chunnel.transports.zmq import process
+from chunnel.transports.zmq.pipe import MAX_FRAMES
 
 from .conftest import PATIENCE, poll
 
@@ -96,6 +97,7 @@ def test_path_left_by_a_dead_server_is_taken_over(
         ("tcp://::1:7070", "brackets"),
         ("tcp://127.0.0.1:70700", "not of the form"),
         ("tcp://127.0.0.1:http", "not of the form"),
+        ("ipc://", "not of the form"),
     ],
 )
 def test_address_of_the_wrong_form_is_quoted(
@@ -110,9 +112,13 @@ def test_address_of_the_wrong_form_is_quoted(
         assert address in str(caught.value)
 
 
-def test_address_of_another_machine_cannot_be_listened_on(transport: Transport) -> None:
-    with pytest.raises(OSError, match=r"192\.0\.2\.1"):
-        transport.listen(["tcp://192.0.2.1:0"], {})
+@pytest.mark.parametrize("reuse_port", [False, True])
+@pytest.mark.parametrize("address", ["tcp://192.0.2.1:0", "tcp://nowhere.invalid:0"])
+def test_address_of_another_machine_cannot_be_listened_on(
+    transport: Transport, address: str, reuse_port: bool
+) -> None:
+    with pytest.raises(OSError, match=address.partition("//")[2].partition(":")[0]):
+        transport.listen([address], {}, reuse_port=reuse_port)
 
 
 def test_peer_that_left_is_not_served(transport: Transport, opened: list[Pipe | Listener]) -> None:
@@ -188,6 +194,36 @@ def test_raw_bytes_and_oversize_frames_hurt_nobody_else(
     assert received[1] == [b"x"]
     listener.send(received[0], [b"y"])
     assert good.receive(PATIENCE) == [b"y"]
+
+
+def test_stranger_who_speaks_an_older_zmtp_is_not_heard(
+    transport: Transport, opened: list[Pipe | Listener]
+) -> None:
+    """Its whole message is dropped, however many frames it has, and nothing of the next one."""
+    opened.append(listener := transport.listen(["tcp://127.0.0.1:0"], {}))
+    opened.append(good := transport.dial(listener.endpoint, {}, timeout=PATIENCE))
+    port = int(listener.endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        # ZMTP 1.0: a name of no bytes, then frames of a length, a flag for "more" and the bytes.
+        stranger.sendall(b"\x01\x00" + b"\x02\x01a" + b"\x02\x01b" + b"\x02\x00c")
+        assert stranger.recv(1)  # the listener's own greeting
+        poll(lambda: listener.receive(0.05) is None, "its message to be read")
+        good.send([b"x", b"y"])
+        received = poll(lambda: next(filter(None, [listener.receive(0.1)]), None), "the good one")
+        assert received[1] == [b"x", b"y"]
+
+
+def test_message_of_too_many_frames_is_cut(
+    transport: Transport, opened: list[Pipe | Listener]
+) -> None:
+    """So that the codec refuses it, and memory does not fill."""
+    opened.append(listener := transport.listen(["tcp://127.0.0.1:0"], {}))
+    opened.append(pipe := transport.dial(listener.endpoint, {}, timeout=PATIENCE))
+    pipe.send([b"x"] * 1000)
+    pipe.send([b"next"])
+    peer, frames = poll(lambda: listener.receive(0.1), "the message")
+    assert len(frames) == MAX_FRAMES + 1
+    assert poll(lambda: listener.receive(0.1), "the next one") == (peer, [b"next"])
 
 
 def test_peer_that_claims_the_name_of_the_bell_does_not_ring_it(

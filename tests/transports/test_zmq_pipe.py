@@ -20,11 +20,12 @@ import zmq
 from chunnel.transports import Pipe, PipeClosed
 from chunnel.transports.zmq import process
 from chunnel.transports.zmq.options import ZmqOptions
-from chunnel.transports.zmq.pipe import ZmqPipe, dial
+from chunnel.transports.zmq.pipe import MAX_FRAMES, ZmqPipe, dial
 
 from .conftest import PATIENCE, poll
 
-QUICK = ZmqOptions(heartbeat_interval=0.1, heartbeat_timeout=0.5)
+# As long as a server's process may have to wait for the processor on a busy machine.
+QUICK = ZmqOptions(heartbeat_interval=0.1, heartbeat_timeout=1.5)
 
 
 class Server:
@@ -111,7 +112,7 @@ def test_silence_is_not_death(start: Callable[..., Server], pipes: list[Pipe]) -
     pipe, unread = connect(pipes, server.endpoint), connect(pipes, server.endpoint)
     unread.send([b"control", b"body"])
     pipe.send([b"silence"])
-    assert pipe.receive(4 * QUICK.heartbeat_timeout) is None
+    assert pipe.receive(2 * QUICK.heartbeat_timeout) is None
     echo(pipe)
     assert unread.receive(PATIENCE) == [b"control", b"body"]
     echo(unread)
@@ -230,7 +231,7 @@ def test_name_that_does_not_exist_is_told() -> None:
 def test_listener_that_never_speaks_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
-        assert refusal(endpoint) == f"{endpoint}: the handshake timed out"
+        assert refusal(endpoint, 1.5) == f"{endpoint}: the handshake timed out"
 
 
 def test_listener_that_speaks_something_else_fails_the_handshake() -> None:
@@ -245,6 +246,41 @@ def test_listener_that_speaks_something_else_fails_the_handshake() -> None:
         endpoint = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         assert "handshake" in refusal(endpoint, PATIENCE)
         answering.result(PATIENCE)
+
+
+def test_listener_that_hangs_up_fails_the_handshake() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor(1) as thread:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1)  # until libzmq has begun
+
+        answering = thread.submit(answer)
+        endpoint = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        assert "the handshake failed" in refusal(endpoint, PATIENCE)
+        answering.result(PATIENCE)
+
+
+def test_answer_of_too_many_frames_is_cut(pipes: list[Pipe]) -> None:
+    """A server cannot fill our memory either."""
+    context = process.new_context()
+    router = context.socket(zmq.ROUTER)
+    router.linger = 0
+    try:
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        pipe = connect(pipes, f"tcp://127.0.0.1:{port}")
+        pipe.send([b"x"])
+        peer, _ = router.recv_multipart()
+        router.send_multipart([peer, *[b"y"] * 1000])
+        router.send_multipart([peer, b"next"])
+        answer = pipe.receive(PATIENCE)
+        assert answer is not None
+        assert len(answer) == MAX_FRAMES + 1
+        assert pipe.receive(PATIENCE) == [b"next"]
+    finally:
+        router.close()
+        context.term()
 
 
 def test_full_backlog_times_out_while_connecting() -> None:

@@ -53,12 +53,20 @@ def test_a_column_becomes_its_kind_and_comes_back(column: list[Any], wire: list[
     assert repr(unpack_column(wire)) == repr(column)
 
 
+class Wandering(dt.tzinfo):
+    """A zone of an unknown kind, whose offset may change from value to value."""
+
+    def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta:
+        return dt.timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
     "column",
     [
         [NOON.replace(tzinfo=BERLIN), NOON.replace(tzinfo=dt.UTC)],
         [NOON, NOON.replace(tzinfo=dt.UTC)],
         [NOON.replace(fold=1)],
+        [NOON.replace(tzinfo=Wandering())] * 2,
     ],
 )
 def test_datetimes_that_share_no_zone_or_repeat_go_plain(column: list[Any]) -> None:

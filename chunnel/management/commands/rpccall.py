@@ -15,12 +15,13 @@ from enum import IntEnum
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import remote, remotes
 from ...client.options import DEFAULT_OPTIONS
 from ...client.signature import ANYTHING, find_function, signature_of
 from ...exceptions import UNSET, CallError, CallTimeout, RemoteError, SerializationError
+from ..pipes import PipedCommand
 from ..plain import read_arguments, split_arguments, to_json
 
 
@@ -33,7 +34,7 @@ class Exit(IntEnum):
     TIMEOUT = 6
 
 
-class Command(BaseCommand):
+class Command(PipedCommand):
     help = "Calls a function of a remote project and prints its result as JSON."
     requires_system_checks: list[str] = []  # noqa: RUF012 - a broken setting is told in a sentence
 

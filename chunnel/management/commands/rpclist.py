@@ -6,17 +6,19 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
 
 from ... import conf
-from ...exceptions import CallError, UnknownRemote
+from ...exceptions import CallError, RemoteError, UnknownRemote
 from ...schema.signatures import signature_text
+from ..pipes import PipedCommand
 
 if TYPE_CHECKING:
     from ...schema import AppSchema, FieldSchema, ModelSchema, Schema
 
 
-class Command(BaseCommand):
+class Command(PipedCommand):
     help = "Lists the functions, models and exceptions that a project exposes."
     requires_system_checks: list[str] = []  # noqa: RUF012 - a broken setting is told in a sentence
 
@@ -27,7 +29,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         alias = options["alias"]
-        schema = own_schema() if alias is None else remote_schema(alias)
+        try:
+            schema = own_schema() if alias is None else remote_schema(alias)
+        except (UnknownRemote, ImproperlyConfigured, CallError, RemoteError) as error:
+            raise CommandError(str(error)) from None
         prefix = "" if alias is None else f"{alias}."
         lines = [line for app in schema.apps for line in describe_app(app, prefix)]
         self.stdout.write("\n".join(lines) if lines else f"{schema.project} exposes nothing.")
@@ -41,13 +46,10 @@ def own_schema() -> Schema:
 
 
 def remote_schema(alias: str) -> Schema:
-    """Return what a remote exposes; raise CommandError where it cannot be had."""
+    """Return what a remote exposes."""
     from ... import remotes
 
-    try:
-        schema: Schema = remotes[alias].schema()
-    except (UnknownRemote, CallError) as error:
-        raise CommandError(str(error)) from None
+    schema: Schema = remotes[alias].schema()
     return schema
 
 

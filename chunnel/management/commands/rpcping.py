@@ -6,15 +6,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import conf
 from ...exceptions import UnknownRemote
+from ..pipes import PipedCommand
 
 EXIT_DOWN = 1  # at least one endpoint is down; what probes of supervisors read
 
 
-class Command(BaseCommand):
+class Command(PipedCommand):
     help = "Says of each endpoint whether it is up; exits with 1 if any is down."
     requires_system_checks: list[str] = []  # noqa: RUF012 - a probe is to be quick
 

@@ -37,6 +37,7 @@ from ...conf.options import chosen as chosen_options
 from ...server import processes
 from ...server.lines import one_line
 from ...transports import AddressInUse
+from ..pipes import discard_output
 from ..reloading import has_terminal, watch_over_reloads
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Command(BaseCommand):
             role.report_ready()
         run_to_exit(worker)
         if reload.is_set() and role is None:
-            self.stdout.write("Reloading.")
+            self._report("Reloading.")
             connections.close_all()
             _replace_process(autoreload.get_child_arguments())
 
@@ -198,12 +199,12 @@ class Command(BaseCommand):
     def _stop(self, worker: Worker, grace: float) -> None:
         """Stop ``worker``, and say what it waits for."""
         calls = worker.under_way
+        worker.stop(grace)
         if calls and grace and self.verbosity:
             self._report(
                 f"Waiting for {_plural(calls, 'call')} to end, {grace:g} seconds at most; "
                 f"{STOP_KEY} again stops now."
             )
-        worker.stop(grace)
 
     def _run_parent(self, settings: conf.ServerSettings) -> None:
         self._check()
@@ -246,7 +247,7 @@ class Command(BaseCommand):
 
     def _check(self) -> None:
         if self.verbosity:
-            self.stdout.write("Performing system checks...\n\n")
+            self._report("Performing system checks...\n\n")
         self.check(display_num_errors=self.verbosity > 0)
 
     def _announce(self, settings: conf.ServerSettings, addresses: list[str]) -> None:
@@ -266,12 +267,15 @@ class Command(BaseCommand):
             f"Pool {settings.pool}, {at_once}, {_plural(settings.workers, 'worker')}",
             f"Quit the server with {STOP_KEY}.",
         ]
-        self.stdout.write("\n".join(lines))
-        self.stdout.flush()
+        self._report("\n".join(lines))
 
-    def _report(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+    def _report(self, text: str) -> None:
+        """Show ``text`` to whoever reads; that nobody does any more is no reason not to serve."""
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
 
     def _print_calls(self) -> None:
         if self.verbosity >= 2:

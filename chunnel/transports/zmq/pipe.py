@@ -52,11 +52,6 @@ _EVENTS = (
     | zmq.EVENT_CONNECT_RETRIED
 )
 _NEVER = 2**31 - 1  # milliseconds
-_HANDSHAKE_FAILED = (
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-)
 _EVENTS_NOW = int(zmq.EVENTS)
 _LAST = int(zmq.DONTWAIT)
 _MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
@@ -222,12 +217,10 @@ class ZmqPipe(Pipe):
                 self._ended = True
             elif self._broken:
                 continue
-            elif event & _HANDSHAKE_FAILED:
-                self._broken = "the handshake failed"
             elif self._ready:
                 self._broken = "the connection broke"
             elif self._connected:
-                self._broken = "the peer closed the connection during the handshake"
+                self._broken = "the handshake failed"
             else:
                 self._broken = "refused"
 

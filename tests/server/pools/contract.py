@@ -20,6 +20,9 @@ from chunnel.server.pools.base import Pool, PoolStuck
 
 from .sources import PATIENCE, Line, Work, eventually
 
+#: How the names of a pool's threads begin. Clients of other tests have threads that stay.
+POOLS_OWN = ("chunnel-worker-", "chunnel-stream-", "chunnel-loop")
+
 
 class Served:
     """A pool that runs in a thread of its own, and its line."""
@@ -107,15 +110,19 @@ class PoolContract:
             works = [served.call(lambda n=n: n * n) for n in range(200)]
             assert [served.reply(work) for work in works] == [n * n for n in range(200)]
 
-    def test_a_call_may_have_no_reply(self) -> None:
+    @pytest.mark.parametrize("style", ["call", "stream", "async"])
+    def test_a_call_may_have_no_reply(self, style: str) -> None:
         """A job that returns None is done, and the pool goes on."""
 
         class Silent(Work):
             def run(self) -> Any:
                 super().run()
 
+            async def run_async(self) -> Any:
+                self.thread = threading.current_thread().name
+
         with self.serving() as served:
-            silent = Silent()
+            silent = Silent(style=style)
             served.line.incoming.append(silent)
             assert served.reply(served.call(lambda: 1)) == 1
             eventually(lambda: silent.thread, "the silent job ran")
@@ -238,8 +245,9 @@ class PoolContract:
             gate.open()
             assert [served.reply(work) for work in works] == ["through"] * 4
 
+    @pytest.mark.parametrize("blocking", [None, False, True])
     def test_a_reply_that_cannot_be_sent_costs_no_place(
-        self, caplog: pytest.LogCaptureFixture
+        self, blocking: bool | None, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A source that raises while it sends or posts is logged, and the pool goes on."""
 
@@ -258,7 +266,7 @@ class PoolContract:
         served = Served(self.pool(line, concurrency=2), line)
         served.thread.start()
         for _ in range(20):
-            line.call(lambda: "unsendable", name="huge")
+            line.call(lambda: "unsendable", name="huge", blocking=blocking)
         eventually(lambda: caplog.text.count("huge failed in the pool") == 20)
         assert line.reply(line.call(lambda: 1)) == 1
         served.pool.stop(PATIENCE)
@@ -350,7 +358,7 @@ class PoolContract:
         with self.serving() as served:
             for style in ("call", "stream"):
                 served.reply(served.call(lambda: 1, style=style))
-        eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("chunnel-")])
+        eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith(POOLS_OWN)])
 
     def test_a_broken_link_ends_the_pool(self, caplog: pytest.LogCaptureFixture) -> None:
         """What the source raises while it reads leaves run(), calls under way or not."""
@@ -391,6 +399,59 @@ class ShippedPoolContract(PoolContract):
         finally:
             gate.open()
 
+    def test_streams_that_outlive_the_grace_are_told_of(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gate = Gate()
+        try:
+            with self.serving(streams=1) as served:
+                served.call(gate, name="endless", style="stream")
+                gate.holds(1)
+                served.pool.stop(0.01)
+                served.ended()
+            assert "outlived the grace" in caplog.text
+        finally:
+            gate.open()
+
+    def test_what_comes_at_the_last_moment_is_refused(self) -> None:
+        """Also the call that is found by the look which sends what was posted last."""
+
+        class Crowded(Line):
+            last: Work | None = None
+
+            def receive(self, timeout: float | None) -> Any:
+                if timeout == 0 and self.last is None:
+                    self.last = Work()
+                    self.incoming.append(self.last)
+                return super().receive(timeout)
+
+        line = Crowded()
+        served = Served(self.pool(line), line)
+        served.thread.start()
+        line.ping()
+        served.pool.stop(0.0)
+        served.ended()
+        assert line.last is not None
+        assert line.replies[line.last.number] == "BUSY"
+        line.close()
+
+    def test_what_cannot_even_be_refused_harms_nobody_else(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Stubborn(Work):
+            def refuse(self, message: str) -> Any:
+                raise OverflowError(message)
+
+        gate = Gate()
+        with self.serving(concurrency=1, queue=0) as served:
+            work = served.call(gate)
+            gate.holds(1)
+            served.line.incoming.append(Stubborn(name="stubborn"))
+            served.ping()
+            assert "stubborn failed in the pool" in caplog.text
+            gate.open()
+            assert served.reply(work) == "through"
+
     def test_all_stuck(self, caplog: pytest.LogCaptureFixture) -> None:
         """Where every place is taken by a call past its deadline, only a new process helps."""
         gate = Gate()
@@ -399,9 +460,12 @@ class ShippedPoolContract(PoolContract):
             with self.serving(
                 concurrency=2, on_stuck=told.append, options={"stuck_after": 0.01}
             ) as served:
-                for name in ("one", "two"):
-                    served.call(gate, name=name, deadline=time.monotonic())
+                works = [served.call(gate, name=name) for name in ("one", "two")]
                 waiting = served.call(gate)
+                gate.holds(2)
+                served.ping()
+                for work in works:
+                    work.deadline = time.monotonic()
                 served.ended()
                 assert isinstance(served.raised, PoolStuck)
                 assert sorted(served.raised.names) == ["one", "two"]

@@ -22,6 +22,11 @@ class Stop:
         """Wait until the thread stands there."""
         assert self._reached.wait(PATIENCE), f"nobody came to {self.place!r}"
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the thread came there."""
+        return self._reached.is_set()
+
     def release(self) -> None:
         """Let it go on."""
         self._go.set()

@@ -9,7 +9,7 @@ from typing import Any
 from chunnel.server.pools.handover import HandoverPool
 
 from .contract import Served, serving
-from .points import Points
+from .points import Points, Stop
 from .sources import Work, eventually
 
 SENTINEL = "runner"  # the name of the thread that called ``run``
@@ -32,6 +32,19 @@ class Stage(Served):
         reader = self.pool._roster.reader
         assert reader is not None
         return reader.thread.name
+
+    @contextmanager
+    def dozing(self) -> Iterator[Stop]:
+        """Stop the sentinel as it begins to doze; one that sleeps already is woken before."""
+
+        def stands() -> bool:
+            if not stop.is_reached and self.pool._dozing:
+                self.pool._ring()
+            return stop.is_reached
+
+        with self.points.at("dozing", SENTINEL) as stop:
+            eventually(stands, "dozing")
+            yield stop
 
     def all_idle(self) -> None:
         """Wait until nobody but the reader has anything to do."""

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from chunnel.server.pools import handover
+from chunnel.server.pools import handover, placement
 from chunnel.server.pools.handover import HandoverPool
 from chunnel.server.pools.placement import YOUNG
 
 from .contract import Gate, serving
-from .sources import eventually
+from .sources import Work, eventually
 from .stage import stage
 
 
@@ -66,6 +66,24 @@ class TestThreads:
             for work in works:
                 assert s.reply(work) == "through"
             assert gate.most == 3
+
+    def test_a_deposed_thread_may_have_no_reply(self) -> None:
+        gate = Gate()
+
+        class Silent(Work):
+            def run(self) -> Any:
+                super().run()
+
+        with stage() as s:
+            silent = Silent(gate, blocking=False)
+            s.line.incoming.append(silent)
+            s.line.wake()
+            gate.holds(1)
+            s.ping()
+            assert s.reader != silent.thread
+            gate.open()
+            s.all_idle()
+            assert silent.number not in s.line.replies
 
 
 class TestGiving:
@@ -244,10 +262,17 @@ class TestWarmth:
             assert third.thread == first.thread
 
 
+@pytest.fixture
+def _nothing_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every call for one that computes, however long a busy machine makes it wait."""
+    monkeypatch.setattr(placement, "THRESHOLD", 1000.0)
+
+
 class TestLearning:
+    @pytest.mark.usefixtures("_nothing_blocks")
     def test_a_name_that_computes_comes_to_the_reader(self) -> None:
         """Its first call runs aside, and the next by the thread that reads."""
-        with stage() as s:
+        with stage() as s, s.dozing():  # nobody deposes the reader
             first = s.call()
             s.reply(first)
             assert first.thread != s.reader
@@ -266,16 +291,18 @@ class TestLearning:
             assert s.pool._placement.habits["blocks"].aside
             assert deposed == []
 
+    @pytest.mark.usefixtures("_nothing_blocks")
     def test_a_surprise_sends_the_name_aside_at_once(self) -> None:
         """After a deposition the next call of the name leaves the reader alone."""
         gate = Gate()
         with stage() as s:
-            for _ in range(YOUNG + 1):
-                s.reply(s.call(name="moody"))
-                s.all_idle()
-            assert not s.pool._placement.habits["moody"].aside
-            surprise = s.call(gate, name="moody")
-            gate.holds(1)
+            with s.dozing():
+                for _ in range(YOUNG + 1):
+                    s.reply(s.call(name="moody"))
+                    s.all_idle()
+                assert not s.pool._placement.habits["moody"].aside
+                surprise = s.call(gate, name="moody")
+                gate.holds(1)
             s.ping()
             work = s.call(gate, name="moody")
             gate.holds(2)

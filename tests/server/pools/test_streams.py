@@ -73,6 +73,48 @@ def test_a_job_that_comes_while_a_thread_gives_up(monkeypatch: pytest.MonkeyPatc
     line.close()
 
 
+class Meeting:
+    """A lock at which a thread of streams meets who starts a job, when it has waited in vain."""
+
+    def __init__(self, threads: StreamThreads, work: Work):
+        self.threads = threads
+        self.work = work
+        self.started: list[bool] = []
+        self._lock = threading.Lock()
+        self._sections = 0
+
+    def __enter__(self) -> None:
+        if threading.current_thread().name.startswith("chunnel-stream-"):
+            self._sections += 1
+            if self._sections == 2:  # it has been idle for too long
+                starter = threading.Thread(target=self._start)
+                starter.start()
+                starter.join()
+        self._lock.acquire()
+
+    def _start(self) -> None:
+        self.started.append(self.threads.start(self.work))
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+
+def test_a_job_that_takes_a_thread_which_just_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread had waited for long enough, and had not yet said so."""
+    monkeypatch.setattr(streams, "IDLE", 0.0)
+    line = Line()
+    threads = StreamThreads(line, 1)
+    first, second = Work(style="stream"), Work(style="stream")
+    threads._lock = meeting = Meeting(threads, second)  # type: ignore[assignment]
+    assert threads.start(first)
+    receive(line, second)
+    assert meeting.started == [True]
+    assert first.thread == second.thread
+    threads.close()
+    eventually(lambda: not names())
+    line.close()
+
+
 def test_nothing_starts_once_closed() -> None:
     line = Line()
     threads = StreamThreads(line, 1)
