@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from .exceptions import UnsavedChanges as UnsavedChanges
     from .exceptions import UpstreamFailure as UpstreamFailure
     from .exceptions import WrongArguments as WrongArguments
+    from .fields import PrefetchRemoteManager as PrefetchRemoteManager
+    from .fields import PrefetchRemoteMixin as PrefetchRemoteMixin
+    from .fields import PrefetchRemoteQuerySet as PrefetchRemoteQuerySet
+    from .fields import RemoteForeignKey as RemoteForeignKey
+    from .fields import aprefetch_remote as aprefetch_remote
+    from .fields import prefetch_remote as prefetch_remote
     from .registry import ModelRPC as ModelRPC
     from .registry import expose as expose
     from .registry import register as register
@@ -48,6 +54,17 @@ _HOMES = {
     "remotes": ".client.remotes",
     "current_call": ".context",
     "WireType": ".values",
+    **dict.fromkeys(
+        (
+            "PrefetchRemoteManager",
+            "PrefetchRemoteMixin",
+            "PrefetchRemoteQuerySet",
+            "RemoteForeignKey",
+            "aprefetch_remote",
+            "prefetch_remote",
+        ),
+        ".fields",
+    ),
     **dict.fromkeys(
         (
             "UNSET",

@@ -2,7 +2,8 @@
 
 What a setting says is judged by ``conf``; here we also follow what it names: whether a serializer,
 a pool, a transport or a middleware can be imported. Ids below 20 are about CHUNNEL_REMOTES, below
-40 about CHUNNEL_SERVER, below 50 about CHUNNEL_CLIENT; the rest belongs to ``check --deploy``.
+40 about CHUNNEL_SERVER, below 50 about CHUNNEL_CLIENT, below 60 for ``check --deploy``; then come
+what is exposed and, from 70, the fields that lead to remote models, which check themselves.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "chunnel.W061": "Rows may be created, but callers may not give a column that each row needs.",
     "chunnel.W062": "A column may be written that Django overwrites when the row is saved.",
     "chunnel.W063": "Annotations aggregate over several relations to many, which gives too much.",
+    "chunnel.E070": "A ``RemoteForeignKey`` does not name a remote model by alias, app and name.",
+    "chunnel.E071": "A ``RemoteForeignKey`` leads to an alias that is not in ``CHUNNEL_REMOTES``.",
+    "chunnel.E072": "``to_field`` of a ``RemoteForeignKey`` is no name of a field.",
+    "chunnel.E073": "A ``RemoteForeignKey`` has an option that makes sense within one database.",
+    "chunnel.E074": "``key`` of a ``RemoteForeignKey`` is not just a field that says a type.",
+    "chunnel.W075": "A ``RemoteForeignKey`` has a ``to_field`` and does not say its type.",
 }
 """What each id means, as the reference page says it."""
 

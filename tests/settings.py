@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "chunnel",
     "tests.apps.bank",
     "tests.apps.library",
+    "tests.apps.town",
 ]
 
 MIDDLEWARE = [

@@ -20,7 +20,9 @@ from ..values import RowSet
 from .chaining import check_expressions
 from .combining import Combining
 from .expressions import default_alias
+from .models import RemoteInstance
 from .planned import Known, Question, Request
+from .relations import lead_back
 from .rows import named_row, read_row, read_rows
 from .signature import find_model
 
@@ -34,7 +36,8 @@ class Evaluation(Combining):
     # Rows
 
     def _read(self, batch: RowSet) -> Iterator[Any]:
-        return read_rows(self.model, batch, self._row, self._mode)
+        rows = read_rows(self.model, batch, self._row, self._mode)
+        return rows if self._known is None else map(self._led_back, rows)
 
     def _fetched(self) -> Iterator[Any]:
         found = self._perform(self._evaluation("rows", finish=_itself))
@@ -189,7 +192,13 @@ class Evaluation(Combining):
             return next(self._read(found), None)
         if found is not None and self._named:
             return named_row(self._row_names or self._readable())(*found)
-        return read_row(self.model, found, self._plan, self._mode)
+        return self._led_back(read_row(self.model, found, self._plan, self._mode))
+
+    def _led_back(self, row: Any) -> Any:
+        """Return a row, which knows the instance whose relation led to it."""
+        if self._known is not None and isinstance(row, RemoteInstance):
+            lead_back(row, *self._known)
+        return row
 
     @property
     def _named(self) -> bool:

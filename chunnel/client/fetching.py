@@ -81,7 +81,7 @@ def fetch(instance: RemoteInstance, name: str, *, relation: bool, column: str | 
         if each is not instance and each._key is not None and not each._has(name):
             lacking[each._key].append(each)
     keys = list(lacking)
-    size = _most_keys(cls)
+    size = most_keys(cls)
     found_own = False
     for start in range(0, len(keys), size):
         queryset = cls.objects.filter(pk__in=keys[start : start + size]).order_by()
@@ -96,7 +96,8 @@ def fetch(instance: RemoteInstance, name: str, *, relation: bool, column: str | 
         raise cls.DoesNotExist(f"{cls.__name__} matching query does not exist.")
 
 
-def _most_keys(cls: RemoteClass) -> int:
+def most_keys(cls: RemoteClass) -> int:
+    """Return how many rows one request may ask for by key."""
     model = held_model(cls)
     most = DEFAULT_LIMITS.query_list
     return max(_FEWEST, min(most, model.max_rows)) if model is not None else most

@@ -109,6 +109,7 @@ class PlannedQuerySet(QuerySet[Any]):
         self._came_evaluated = False
         self._outer = False  # whether the plan names fields of a query around it
         self._mode: str | None = None
+        self._known: tuple[str, Any] | None = None  # a foreign key and what it leads to
         self._row_names: tuple[str, ...] = ()  # of the columns that values_list() chose
         self._result_cache = [] if empty else None
 
@@ -131,6 +132,7 @@ class PlannedQuerySet(QuerySet[Any]):
             source=self._source,
         )
         made._outer, made._mode, made._row_names = self._outer, self._mode, self._row_names
+        made._known = self._known
         if self._came_evaluated:
             made._came_evaluated = True
             made._result_cache = self._result_cache

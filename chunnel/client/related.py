@@ -48,6 +48,8 @@ class RelatedManager(RemoteManager):
         made = RemoteQuerySet(self.model, Plan(".".join(self.model._chunnel_path), (step,)))
         if instance._peers is not None:
             made._mode = "peers"
+        if self._relation.back:
+            made._known = (self._relation.back, instance)
         made._result_cache = (instance._related or {}).get(name)
         return made
 

@@ -6,6 +6,7 @@ The rules:
   else raises FieldNotFetched, or is fetched where the mode is "peers".
 * A row that the remote does not show is as if absent: a foreign key to it leads to None. Where
   there is none at the other end of a one-to-one, that raises as Django does.
+* What a relation led to leads back to its owner, where a foreign key makes that relation.
 * To assign an instance to a foreign key is to set its column; nothing is sent.
 * Many rows are a manager: ``all()`` gives what was fetched along, else a queryset; what refines or
   changes always asks.
@@ -122,6 +123,15 @@ def remember(instance: Instance, name: str, value: Any) -> None:
         instance.__dict__["_related"] = {}
     assert instance._related is not None
     instance._related[name] = value
+
+
+def lead_back(row: Instance, name: str, owner: RemoteInstance) -> None:
+    """Keep ``owner`` as what the foreign key ``name`` of ``row`` leads to, if it does."""
+    if _has_related(row, name):
+        return
+    key = row.__dict__.get(f"{name}_id", _UNKNOWN)
+    if key is not _UNKNOWN and key is not None and key == _target_value(row, name, owner):
+        remember(row, name, owner)
 
 
 def forget(instance: Instance, name: str) -> None:

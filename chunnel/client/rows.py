@@ -20,6 +20,7 @@ from .classes import RemoteClass, class_for_name
 from .declared import attname, columns
 from .fetching import fetches_peers, join
 from .models import RemoteInstance, make_instance, make_instances
+from .relations import remember
 from .remotes import get_remote
 from .signature import find_model
 
@@ -55,12 +56,16 @@ def _attach(alias: str, owners: list[RemoteInstance], related: Related, mode: st
         raise ValueError(f"{alias} sent rows of {culprit!r}, which names no model")  # noqa: TRY004
     others = list(instances(model, related.rows, mode))
     name = related.name
+    back = _back(owners, related)
     for owner, place in zip(owners, related.places, strict=True):
         value: Any
         if related.many:
             value = [others[each] for each in place]  # type: ignore[union-attr]
         else:
             value = None if place is None else others[place]  # type: ignore[index]
+        for other in value if related.many else (value,):
+            if back and other is not None:
+                remember(other, back, owner)
         state = owner.__dict__
         if related.listed:
             state[name] = value
@@ -68,6 +73,20 @@ def _attach(alias: str, owners: list[RemoteInstance], related: Related, mode: st
             state["_related"] = {name: value}
         else:
             owner._related[name] = value
+
+
+def _back(owners: list[RemoteInstance], related: Related) -> str:
+    """Return the relation by which those that a relation leads to lead back to their one owner."""
+    if not owners or related.listed:
+        return ""
+    for each in owners[0]._relations:
+        if each.name == related.name:
+            return each.back
+    label = ".".join(owners[0]._chunnel_class._chunnel_path)
+    for each in related.rows.relations:  # of a one-to-one, the other end
+        if (each.back, each.model, each.many) == (related.name, label, False):
+            return each.name
+    return ""
 
 
 def read_instance(model: RemoteClass, row: InstanceRow, mode: str | None = None) -> RemoteInstance:

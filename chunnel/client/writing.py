@@ -41,7 +41,7 @@ class Writing(Evaluation):
         return self._writing("create", self._root.to_wire(), given, finish=self._read_written)
 
     def _read_written(self, found: Any) -> Any:
-        return read_row(self.model, found, None, self._mode)
+        return self._led_back(read_row(self.model, found, None, self._mode))
 
     def bulk_create(
         self,

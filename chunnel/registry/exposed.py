@@ -152,7 +152,7 @@ class ExposedModel:
         self._rules = {}
         self._related = dict(self._find_related())
         self._relations = tuple(
-            Relation(name, self._related[name].name, is_many(link))
+            Relation(name, self._related[name].name, is_many(link), self._back(name, link))
             for name, link in self.links.items()
             if name in self._related
         )
@@ -161,6 +161,13 @@ class ExposedModel:
             for name in self.names
             if name in self._related
         )
+
+    def _back(self, name: str, link: Link) -> str:
+        """Return the column of the other model that makes a relation, if it is readable."""
+        other = self._related[name]
+        if link.many_to_many or link.field.name not in other.names:
+            return ""
+        return link.field.name
 
     def _find_related(self) -> Iterator[tuple[str, ExposedModel]]:
         targets = {field.name: field.related_model for field in self.fields} | {

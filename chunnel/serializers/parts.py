@@ -90,7 +90,7 @@ def check_level(level: int) -> None:
 
 def relation_parts(relations: Sequence[Relation]) -> list[list[Any]]:
     """Return relations as they travel."""
-    return list(map(list, relations))
+    return [list(each if each.back else each[:3]) for each in relations]
 
 
 def _row_set(content: Any, level: int) -> RowSet:
@@ -129,12 +129,12 @@ def _relations(content: Any) -> tuple[Relation, ...]:
         raise SerializationError("malformed: not an array of relations")
     found = []
     for each in content:
-        name, model, many = _of_length(each, 3)
-        _check_text(name)
-        _check_text(model)
+        name, model, many, *back = _of_length(each, 3, 4)
+        for text in (name, model, *back):
+            _check_text(text)
         if type(many) is not bool:
             raise SerializationError("malformed: a relation does not say whether it is to many")
-        found.append(Relation(name, model, many))
+        found.append(Relation(name, model, many, *back))
     return tuple(found)
 
 

@@ -36,7 +36,15 @@ from ..values.numbers import (
 from ..values.related import pack_places
 from ..values.zones import Zone, zone_from, zone_of
 from .base import Lift, Lower, Packed, Serializer
-from .parts import build_own, build_query, build_ref, build_row, build_row_set, check_level
+from .parts import (
+    build_own,
+    build_query,
+    build_ref,
+    build_row,
+    build_row_set,
+    check_level,
+    relation_parts,
+)
 from .places import explain
 
 _FAILURES = (TypeError, ValueError, ArithmeticError, RecursionError)
@@ -149,7 +157,7 @@ class _Writer:
         return {"$row": content}
 
     def relations(self, relations: Sequence[Relation]) -> list[Any]:
-        return [self.items(each, 0) for each in relations]
+        return [self.items(each, 0) for each in relation_parts(relations)]
 
     def row_set(self, value: RowSet, _depth: int) -> Any:
         return {"$rows": self.row_set_parts(value, 0)}

@@ -17,11 +17,16 @@ class InstanceRef(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A relation that instances have without a column for it; so their receiver knows of it."""
+    """A relation that instances have without a column for it; so their receiver knows of it.
+
+    ``back`` is the foreign key or one-to-one of the other model that makes the relation, "" where
+    there is none or nobody may read it: what it leads to needs no fetching.
+    """
 
     name: str
     model: str  # "app_label.Name" of the rows it leads to
     many: bool  # a manager of rows; else one row or none
+    back: str = ""
 
 
 class InstanceRow(NamedTuple):

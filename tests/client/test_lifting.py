@@ -15,7 +15,7 @@ from chunnel.client.lifting import lift, lower
 from chunnel.client.models import make_instance
 from chunnel.client.querysets import RemoteQuerySet
 from chunnel.test import assertNumRPCs
-from chunnel.values import InstanceRef, InstanceRow, RowSet
+from chunnel.values import InstanceRef, InstanceRow, Relation, RowSet
 from tests.apps.bank.models import Account as Hidden
 from tests.apps.bank.models import Branch
 
@@ -33,6 +33,18 @@ def test_instances() -> None:
     assert (found.pk, found.uid, str(found)) == (1, 5, "Ann")
     assert lower("economy", found) == InstanceRef("money.Account", 1)
     assert lift("economy", InstanceRef("money.Account", 1)) == found
+    with pytest.raises(TypeError, match="was not saved, so economy cannot load it"):
+        lower("economy", make_instance(Account, None, (), ()))
+
+
+def test_relations() -> None:
+    """They are known without a schema, of a single instance and of rows."""
+    relations = (Relation("cards", "money.Card", True),)
+    row = InstanceRow("money.Account", 1, (), (), None, (), relations)
+    rows = RowSet("money.Account", ("pk",), ([1],), (), relations)
+    for found in (lift("economy", row), lift("economy", rows)[0]):
+        with assertNumRPCs(0):
+            assert found.cards.model is remote.economy.money.Card
 
 
 def test_rows() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import pickle
@@ -12,11 +11,11 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 
-from chunnel import ConnectionLost, FieldNotFetched, UnsavedChanges, remote, remotes
+from chunnel import FieldNotFetched, UnsavedChanges, remote, remotes
 from chunnel.client.models import instances_class, make_instance, reference
 from chunnel.client.unsupported import ATTRIBUTES, DUCKS
 from chunnel.schema.steps import NOT_STEPS
-from chunnel.test import assertNumRPCs, override_remote
+from chunnel.test import assertNumRPCs
 from chunnel.values import InstanceRef
 
 from .bank import OPENED, bank  # noqa: F401 - a fixture
@@ -90,26 +89,6 @@ def test_pickle_and_copy() -> None:
     assert copy.deepcopy(account).tags is not account.tags
 
 
-def test_what_the_server_changed_is_taken_over() -> None:
-    """The key too; what was edited here and not changed there stays edited."""
-    account = _account()
-    account.owner, account.uid = "Eve", 6
-    account._update({"pk": 2, "uid": 7})
-    assert (account.pk, account.uid, account.owner) == (2, 7, "Eve")
-    assert account._edited == {"owner"}
-
-
-def test_unsaved_changes() -> None:
-    """A method would not see the edits, so it is not called."""
-    account = _account()
-    account.owner = "Bob"
-    account.note = "not a field"
-    with assertNumRPCs(0), pytest.raises(UnsavedChanges, match=r"\(owner\).*deposit"):
-        account.deposit(5)
-    with pytest.raises(AttributeError, match="key"):
-        account.pk = 3
-
-
 @pytest.mark.parametrize("name", ["Upper", "_x", "__html__", "resolve_expression", "as_sql"])
 def test_ducks(name: str) -> None:
     """What others look for on any object is not there."""
@@ -153,29 +132,6 @@ def test_the_key_of_what_was_not_fetched(bank: str) -> None:  # noqa: F811
     assert account.branch_id
 
 
-def test_methods_of_fakes() -> None:
-    """In a test a fake of a method makes it one, whatever rows it is called on."""
-    with override_remote(
-        "economy", {"money.Account": [{"uid": 1}], "money.Account.grow": lambda account: 3}
-    ):
-        account = economy.money.Account.objects.get(uid=1)
-        assert account.grow() == 3
-        assert not hasattr(account, "shrink")
-    assert not hasattr(account, "grow")
-
-
-def test_method_without_a_schema() -> None:
-    """It is named without a request; to call it is the request."""
-    with assertNumRPCs(0):
-        method = _account().deposit
-    assert repr(method) == "<remote method Account.deposit of <Account: Ann (5)>>"
-    assert method == _account().deposit
-    assert method != _account(2).deposit
-    assert pickle.loads(pickle.dumps(method.using(timeout=1))) == method.using(timeout=1)
-    with pytest.raises(ConnectionLost):
-        method(3)
-
-
 def test_unknown_attribute_with_a_schema(bank: str) -> None:  # noqa: F811
     """The schema says what is a method, a field, or nothing."""
     remotes["economy"].schema()
@@ -199,38 +155,6 @@ def test_templates_read_and_never_call(bank: str) -> None:  # noqa: F811
             Context({"a": account})
         )
     assert text == f"o1,{account.pk},o1 (1),,"
-
-
-def test_method(bank: str) -> None:  # noqa: F811
-    """It is called over there; the fields that changed there change here."""
-    account = economy.bank.Account.objects.get(uid=1)
-    assert account.opened == OPENED
-    with assertNumRPCs(1):
-        assert account.deposit(Decimal("2.50"), note="x") == Decimal("12.50")
-    assert account.balance == Decimal("12.50")
-    assert account.describe() == "o1 has 12.50"
-    assert list(account.history(2)) == [Decimal("12.50"), Decimal("11.50")]
-    account.deposit(Decimal(1))  # what the server changed is no edit of ours
-    with pytest.raises(economy.bank.InsufficientFunds):
-        account.withdraw(1_000)
-
-
-def test_method_in_other_ways(bank: str) -> None:  # noqa: F811
-    """Awaited or submitted, the instance is updated all the same."""
-    account = economy.bank.Account.objects.get(uid=1)
-    assert asyncio.run(account.deposit.acall(Decimal(1))) == Decimal(11)
-    assert account.balance == Decimal(11)
-    pending = account.deposit.submit(Decimal(1))
-    assert pending.result(10) == pending.result() == Decimal(12)
-    assert account.balance == Decimal(12)
-    assert pending.done()
-    assert pending.exception() is None
-
-    async def submitted() -> Any:
-        return await account.deposit.submit(Decimal(1))
-
-    assert asyncio.run(submitted()) == Decimal(13)
-    assert account.balance == Decimal(13)
 
 
 def test_instances_as_arguments(bank: str) -> None:  # noqa: F811

@@ -49,7 +49,7 @@ class TestForward:
             book = shelf.Book.objects.select_related("sequel__publisher").get(isbn=FIRST)
             assert book.sequel.publisher.name == "Blotter"
         with pytest.raises(FieldNotFetched):
-            book.sequel.prequel
+            book.prequel
 
     def test_not_fetched(self) -> None:
         """It says what was, and how to fetch it; nothing is asked."""
@@ -166,6 +166,55 @@ def test_many_in_a_list_of_their_own() -> None:
         blotter = shelf.Publisher.objects.prefetch_related(cheap).get(name="Blotter")
         assert [book.isbn for book in blotter.cheap] == [SECOND]
     assert type(blotter.cheap) is list
+
+
+class TestLeadingBack:
+    """What a foreign key made leads back over it, without being fetched for that."""
+
+    def test_prefetched(self) -> None:
+        publishers = list(shelf.Publisher.objects.prefetch_related("books"))
+        with assertNumRPCs(0):
+            for publisher in publishers:
+                assert all(book.publisher is publisher for book in publisher.books.all())
+
+    def test_asked(self) -> None:
+        publisher = shelf.Publisher.objects.get(name="Blotter")
+        with assertNumRPCs(2):
+            books = list(publisher.books.filter(price__gt=20))
+            assert books
+            assert all(book.publisher is publisher for book in books)
+            assert publisher.books.get(isbn=SECOND).publisher is publisher
+
+    def test_other_rows(self) -> None:
+        """A queryset that was joined with another one has other publishers as well."""
+        publisher = shelf.Publisher.objects.get(name="Blotter")
+        books = list(publisher.books.filter(price__gt=20) | shelf.Book.objects.filter(pages=42))
+        strangers = [book for book in books if book.publisher_id != publisher.pk]
+        for book in strangers:
+            with pytest.raises(FieldNotFetched):
+                book.publisher
+
+    def test_one_to_one(self) -> None:
+        """Both ends know each other."""
+        author = shelf.Author.objects.select_related("profile").get(name="Ada")
+        profile = shelf.Profile.objects.select_related("author").get(author__name="Ada")
+        with assertNumRPCs(0):
+            assert author.profile.author is author
+            assert profile.author.profile is profile
+
+    def test_many_to_many(self) -> None:
+        """There is no one row to lead back to."""
+        book = shelf.Book.objects.prefetch_related("tags").get(isbn=SECOND)
+        with assertNumRPCs(1):
+            assert book in list(book.tags.all()[0].books.all())
+
+    def test_created(self) -> None:
+        publisher = shelf.Publisher.objects.get(name="Blotter")
+        other = shelf.Book.objects.get(isbn=SECOND)
+        made = publisher.books.create(
+            isbn="1", title="x", price=1, pages=1, added=other.added, meta={"a": 1}
+        )
+        assert made.publisher is publisher
 
 
 def test_pickle_and_copy() -> None:

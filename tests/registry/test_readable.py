@@ -59,7 +59,7 @@ def test_fields_of_all_kinds(shop: Variety) -> None:
     assert found.annotations == {"cheap": Q(price__lt=5)}
     assert found.relations == (
         Relation("labels", "shop.Label", True),
-        Relation("boxed", "shop.Thing", False),
+        Relation("boxed", "shop.Thing", False, "box"),
     )
     assert found.forward == (
         Relation("maker", "shop.Maker", False),
@@ -69,7 +69,7 @@ def test_fields_of_all_kinds(shop: Variety) -> None:
     assert found.related("title") is None
     maker = own.model(shop.maker)
     assert maker is not None
-    assert maker.relations == (Relation("thing_set", "shop.Thing", True),)
+    assert maker.relations == (Relation("thing_set", "shop.Thing", True, "maker"),)
 
 
 def test_a_relation_to_a_model_that_is_not_exposed_leads_nowhere(shop: Variety) -> None:

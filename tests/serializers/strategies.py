@@ -85,7 +85,7 @@ def columns(length: int) -> st.SearchStrategy[list[Any]]:
 methods = st.lists(texts, max_size=3).map(tuple)
 
 
-relations = st.lists(st.builds(Relation, texts, texts, st.booleans()), max_size=2).map(tuple)
+relations = st.lists(st.builds(Relation, texts, texts, st.booleans(), texts), max_size=2).map(tuple)
 
 
 @st.composite

@@ -66,8 +66,8 @@ VECTORS: list[tuple[Any, str]] = [
         '{"$row":["m",7,[],[],null,[],[["b","m.B",true]]]}',
     ),
     (
-        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False),)),
-        '{"$rows":["m",["pk"],[["",[1]]],[],[["b","m.B",false]],[]]}',
+        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False, "a"),)),
+        '{"$rows":["m",["pk"],[["",[1]]],[],[["b","m.B",false,"a"]],[]]}',
     ),
     (  # two rows that lead to one other and to none, and it to one twice, whose value has a tag
         RowSet(

@@ -64,8 +64,8 @@ VECTORS: list[tuple[Any, str]] = [
         "81 c70015 97 a16d 07 90 90 c0 90 91 93 a162 a36d2e42 c3",
     ),
     (
-        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False),)),
-        "81 c70016 96 a16d 91 a2706b 91 92 a0 91 01 90 91 93 a162 a36d2e42 c2 90",
+        RowSet("m", ("pk",), ([1],), (), (Relation("b", "m.B", False, "a"),)),
+        "81 c70016 96 a16d 91 a2706b 91 92 a0 91 01 90 91 94 a162 a36d2e42 c2 a161 90",
     ),
     (  # two rows that lead to one other and to none, and it to itself twice
         RowSet(

@@ -155,6 +155,8 @@ def test_malformed_rows_are_refused(content: Any) -> None:
         ["m", [], [], [], [], None],
         ["m", [], [], [], None, []],
         ["m", [], [], [], [["b"]], []],
+        ["m", [], [], [], [["b", "m.B", True, 1]], []],
+        ["m", [], [], [], [["b", "m.B", True, "a", "c"]], []],
         ["m", [], [], [], [], [[]]],
         ["m", [], [], [], [], [["b", False, False, ROWS]]],
         ["m", [], [], [], [], [[1, False, False, ROWS, []]]],

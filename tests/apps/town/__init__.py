@@ -1,0 +1,1 @@
+"""A town whose models lead to those of another project."""
