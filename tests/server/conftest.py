@@ -14,7 +14,7 @@ from tests.apps.bank.models import Account, Branch
 from tests.apps.library.seed import fill
 
 from .caller import Caller, lent, served
-from .writes import Shelf, Writes, shelf, writing, writing_for_good
+from .writes import Shelf, Shelves, Writes, writing, writing_for_good
 
 
 @pytest.fixture(autouse=True)
@@ -72,26 +72,27 @@ def library(request: pytest.FixtureRequest) -> None:
     fill("default")
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def shelf_of(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
-) -> Iterator[Shelf]:
-    with (
-        django_db_blocker.unblock(),
-        shelf(request.param, tmp_path_factory.mktemp("shelf")) as found,
-    ):
+@pytest.fixture(scope="session")
+def shelves(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Shelves]:
+    with Shelves(tmp_path_factory, django_db_blocker) as found:
         yield found
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shelf(request: pytest.FixtureRequest, shelves: Shelves) -> Shelf:
+    """A database of either kind, with the library in it."""
+    return shelves[request.param]
+
+
 @pytest.fixture
-def writes(shelf_of: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
+def writes(shelf: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
     """The library on each database, written to in a transaction that is taken back."""
-    with django_db_blocker.unblock(), writing(shelf_of) as found:
+    with django_db_blocker.unblock(), writing(shelf) as found:
         yield found
 
 
 @pytest.fixture
-def for_good(shelf_of: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
+def for_good(shelf: Shelf, django_db_blocker: Any) -> Iterator[Writes]:
     """The library on each database, written to by a worker whose transactions end."""
-    with django_db_blocker.unblock(), writing_for_good(shelf_of) as found:
+    with django_db_blocker.unblock(), writing_for_good(shelf) as found:
         yield found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -29,8 +30,35 @@ class Shelf(NamedTuple):
     alias: str
 
 
+class Shelves(ExitStack):
+    """The databases of this session, each made when the first test asks for it."""
+
+    def __init__(self, factory: pytest.TempPathFactory, blocker: Any):
+        super().__init__()
+        self._factory = factory
+        self._blocker = blocker
+        self._made: dict[str, Shelf] = {}
+
+    def __getitem__(self, kind: str) -> Shelf:
+        if kind not in self._made:
+            made = _made(kind, self._factory.mktemp("shelf"), self._blocker)
+            self._made[kind] = self.enter_context(made)
+        return self._made[kind]
+
+
 @contextmanager
-def shelf(kind: str, folder: Any) -> Iterator[Shelf]:
+def _made(kind: str, folder: Path, blocker: Any) -> Iterator[Shelf]:
+    """Make a database; ``blocker`` keeps tests from databases that they do not ask for."""
+    with ExitStack() as stack:
+        with blocker.unblock():
+            found = stack.enter_context(_filled(kind, folder))
+        yield found
+        with blocker.unblock():
+            stack.close()
+
+
+@contextmanager
+def _filled(kind: str, folder: Path) -> Iterator[Shelf]:
     """Make the tables in an empty database and fill them."""
     alias = f"written_{kind}"
     with database(kind, folder) as url:
@@ -42,6 +70,7 @@ def shelf(kind: str, folder: Any) -> Iterator[Shelf]:
         try:
             call_command("migrate", "library", database=alias, verbosity=0)
             restore(alias)
+            connections[alias].close()
             yield Shelf(kind, alias)
         finally:
             connections[alias].close()
@@ -119,6 +148,7 @@ def writing(shelf: Shelf) -> Iterator[Writes]:
         with transaction.atomic(shelf.alias):
             yield Writes(caller, shelf)
             transaction.set_rollback(True, shelf.alias)
+        connections[shelf.alias].close()
 
 
 @contextmanager
@@ -130,3 +160,4 @@ def writing_for_good(shelf: Shelf) -> Iterator[Writes]:
                 yield Writes(caller, shelf)
         finally:
             restore(shelf.alias)
+            connections[shelf.alias].close()
