@@ -41,7 +41,10 @@ class ModelRPC:
 
     writable_fields: ClassVar[Sequence[str]] = ()
     """Which readable columns, foreign keys and many-to-many relations callers may set. Every value
-    goes through ``full_clean()``."""
+    goes through ``full_clean()``, without the fields that are not named here; what ``update()``
+    sets, through the field's own ``clean()``. The primary key, if named, is set on new rows only.
+    The other end of a foreign key that is named here is written through it as well:
+    ``publisher.books.add(book)``."""
 
     can_create: ClassVar[bool] = False
     """Whether callers may add rows; they give the ``writable_fields``, and defaults the rest."""
@@ -66,8 +69,9 @@ class ModelRPC:
     def get_queryset(self, context: ServedCall) -> QuerySet[Any]:  # noqa: ARG002 - for overrides
         """Return the rows that this call may see, read, change or name in its arguments.
 
-        Everything begins here: queries, methods of instances, instances in arguments. ``context``
-        is the call being served.
+        Everything begins here: queries, methods of instances, instances in arguments, what is
+        written. A row that a caller writes must be among these before and after, or nothing is
+        written at all. ``context`` is the call being served.
         """
         return self.model._default_manager.all()  # noqa: SLF001 - Django's documented API
 

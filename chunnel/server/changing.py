@@ -217,6 +217,10 @@ def bulk_update(writer: Writer, plan: Plan, names: Any, given: Any) -> int:
         raise Refusal(FailureCode.MALFORMED, "The fields or the rows to update are not a list.")
     if not names:
         raise ValueError("Field names must be given to bulk_update().")
+    if plan.row is not None:
+        raise Refusal(
+            FailureCode.QUERY_REFUSED, f"{plan.model}: values() are not rows to update one by one."
+        )
     check_rows(writer.exposed, len(given))
     fields = [writer.field(name).name for name in names]
     if len(set(fields)) < len(fields):

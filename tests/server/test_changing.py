@@ -339,6 +339,15 @@ class TestBulkUpdate:
         assert writes(*writes.on("Book", "bulk_update", ["title"], rows, steps=NOVELS)) == 1
         assert not Book.objects.filter(title="B").exists()
 
+    def test_of_values(self, writes: Writes) -> None:
+        steps = (Values(("title",)),)
+        writes.refused(*writes.on("Book", "bulk_update", ["title"], [[FIRST, "A"]], steps=steps))
+
+    def test_in_djangos_words(self, writes: Writes) -> None:
+        call = writes.on("Book", "bulk_update", ["title"], [[FIRST, "A"]], steps=(Slice(0, 2),))
+        found = writes.raised("TypeError", *call)
+        assert found.message == "Cannot filter a query once a slice has been taken."
+
     def test_statements(self, writes: Writes) -> None:
         rows = [[pk, "x"] for pk in Book.objects.values_list("pk", flat=True)]
         call = writes.on("Book", "bulk_update", ["title"], rows)

@@ -26,7 +26,14 @@ from chunnel.exceptions import (
 from chunnel.protocol.messages import Failure, FailureCode
 from chunnel.registry import registry
 from chunnel.serializers import load
-from chunnel.server.failures import MAX_BODY, MAX_MESSAGE, Refusal, failure_for, is_plans_fault
+from chunnel.server.failures import (
+    MAX_BODY,
+    MAX_MESSAGE,
+    Refusal,
+    Told,
+    failure_for,
+    is_plans_fault,
+)
 from tests.apps.bank.exceptions import InsufficientFunds, VaultClosed
 from tests.apps.bank.models import Account
 
@@ -48,6 +55,10 @@ def made(error: BaseException, *, show: bool = False, began: bool = True) -> Fai
 
 def details(failure: Failure) -> dict[str, Any]:
     return SERIALIZER.loads(failure.body) if failure.body else {}
+
+
+class Plain(Told, IntegrityError):
+    """One whose message was made for the caller."""
 
 
 class Odd(Exception):
@@ -109,6 +120,17 @@ class TestRaised:
         assert details(failure)["base"] == f"django.db.utils.{cls.__name__}"
         assert "args" not in details(failure)
         assert made(error, show=True).message == str(error)
+
+    def test_what_was_written_for_the_caller_is_told(self) -> None:
+        """Under the name that callers know, whatever ours is."""
+        failure = made(Plain("A name is taken."))
+        assert failure.message == "A name is taken."
+        assert details(failure) == {
+            "type": "django.db.utils.IntegrityError",
+            "names": [],
+            "base": "django.db.utils.IntegrityError",
+            "args": ["A name is taken."],
+        }
 
     def test_unless_it_may_be_shown(self) -> None:
         failure = made(Odd("password=1234"), show=True)

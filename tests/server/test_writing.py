@@ -17,7 +17,6 @@ from .caller import Failed
 from .test_writer import FIRST, NOW, SECOND, book
 from .writes import Writes, changes, ref
 
-
 # Where more than one transaction writes at a time.
 lock_rows = pytest.mark.parametrize("shelf", ["postgresql"], indirect=True)
 
