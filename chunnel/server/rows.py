@@ -33,9 +33,12 @@ def length(rows: RowSet) -> int:
 
 
 def columns(names: Sequence[str], tuples: Sequence[Iterable[Any]]) -> tuple[Sequence[Any], ...]:
-    """Return rows as columns."""
+    """Return rows as columns.
+
+    What a combination of queries is ordered by stands in its rows too, after what was asked for.
+    """
     found: tuple[Sequence[Any], ...] = tuple(zip(*tuples, strict=True))
-    return found or tuple([] for _ in names)
+    return found[: len(names)] or tuple([] for _ in names)
 
 
 def slices(whole: RowSet, size: int) -> Iterator[RowSet]:

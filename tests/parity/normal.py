@@ -5,6 +5,7 @@
 * An instance is its model, key, and the columns, annotations and ``to_attr`` lists that it has. Of
   the local one only what the library exposes counts; what a remote one has beyond that (declared
   annotations and properties) has cases of its own.
+* Of what a database says when it fails only the kind travels, its words being the server's own.
 * The rows of a queryset without an order may come in any, so they are sorted.
 """
 
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
 from django.apps import apps
+from django.db import DatabaseError
 from django.db.models import Model, QuerySet
 
 from chunnel.client.models import RemoteInstance
@@ -44,7 +46,10 @@ class Outcome(NamedTuple):
         """What is compared."""
         if self.error is None:
             return self.value
-        return ("raised", type(self.error).__name__, message(self.error))
+        kind = type(self.error).__name__
+        if isinstance(self.error, DatabaseError) and kind != "NotSupportedError":
+            return ("raised", kind)
+        return ("raised", kind, message(self.error))
 
 
 def message(error: Exception) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -41,11 +42,12 @@ class Router:
 
 
 class World(NamedTuple):
-    """``alias`` is the database's, ``address`` the server's."""
+    """``alias`` is the database's, ``address`` the server's; ``drain`` takes what it printed."""
 
     kind: str
     alias: str
     address: str
+    drain: Callable[[], object]
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def world(kind: str, url: str) -> Iterator[World]:
             "DJANGO_SETTINGS_MODULE": "tests.parity.settings",
         }
         with running(*command, env=environment) as server:
-            yield World(kind, alias, address_of(server))
+            yield World(kind, alias, address_of(server), partial(server.has_said, ""))
     finally:
         connections[alias].close()
         del connections[alias]
@@ -164,3 +166,4 @@ def sides(world: World) -> Iterator[Sides]:
             yield Sides(world)
         finally:
             remotes[ALIAS].close()
+            world.drain()  # or the server would stop over a full pipe

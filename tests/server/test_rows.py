@@ -14,6 +14,10 @@ def test_no_rows() -> None:
     assert columns(("x", "y"), []) == ([], [])
 
 
+def test_rows_that_are_longer_than_asked() -> None:
+    assert columns(("x",), [(1, 2), (3, 4)]) == ((1, 3),)
+
+
 def test_slices() -> None:
     whole = RowSet("a.B", ("x",), (list(range(5)),), ("f",))
     found = list(slices(whole, 2))
