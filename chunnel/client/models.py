@@ -123,6 +123,8 @@ class RemoteInstance(Saving, metaclass=InstanceType):
     def __getattr__(self, name: str) -> Any:
         from .names import is_class_name, is_step
 
+        if self._related is not None and isinstance(found := self._related.get(name), Saving):
+            return found  # what was fetched along, before anybody looks for what else it could be
         if not is_step(name) or is_class_name(name):
             raise self._no_attribute(name)
         if name in self._methods:

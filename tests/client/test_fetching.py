@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import pickle
 from typing import Any
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 
 from chunnel import FieldNotFetched, remote, remotes
 from chunnel.client.fetching import configured_mode, fetches_peers
@@ -175,6 +177,17 @@ class TestPeers:
         author = shelf.Author.objects.get(name="Dora")
         with pytest.raises(FieldNotFetched):
             author.mentor
+
+    def test_event_loops(self) -> None:
+        """Reading an attribute cannot be awaited, so nothing is asked in one."""
+        book = books.fetch_mode("peers").get(isbn="9780000000001")
+
+        async def read() -> None:
+            with pytest.raises(SynchronousOnlyOperation):
+                book.publisher
+
+        asyncio.run(read())
+        assert book.publisher.name == "Blotter"
 
     def test_new_instances(self) -> None:
         """They have no row to fetch from."""
