@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .fields import RemoteForeignKey as RemoteForeignKey
     from .fields import aprefetch_remote as aprefetch_remote
     from .fields import prefetch_remote as prefetch_remote
+    from .fields.forms import RemoteChoiceField as RemoteChoiceField
+    from .fields.forms import RemoteKeyField as RemoteKeyField
     from .registry import ModelRPC as ModelRPC
     from .registry import expose as expose
     from .registry import register as register
@@ -65,6 +67,8 @@ _HOMES = {
         ),
         ".fields",
     ),
+    "RemoteChoiceField": ".fields.forms",
+    "RemoteKeyField": ".fields.forms",
     **dict.fromkeys(
         (
             "UNSET",

@@ -1,4 +1,7 @@
-"""The page "RPC API" in Django's admin: what this project exposes, for people."""
+"""The page "RPC API" in Django's admin: what this project exposes, for people.
+
+``RemoteKeysAdminMixin`` shows remote foreign keys in a project's own admin.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from .. import conf
 from ..models import RpcApi
 from ..registry import build_schema, registry
 from .page import build_page
+from .remote_keys import RemoteKeysAdminMixin as RemoteKeysAdminMixin
 
 if TYPE_CHECKING:
     RpcApiModelAdmin = admin.ModelAdmin[RpcApi]

@@ -55,4 +55,4 @@ class Deed(models.Model):
     branch = chunnel.RemoteForeignKey("economy.bank.Branch")
 
     def __str__(self) -> str:
-        return f"deed at {self.branch}"
+        return f"deed at {self.branch_id}"
