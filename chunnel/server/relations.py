@@ -12,7 +12,7 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import FieldError
@@ -123,6 +123,15 @@ def selected(plan: Plan) -> tuple[str, ...]:
     return tuple(found)
 
 
+def joined(plan: Plan) -> frozenset[str]:
+    """Return every relation that ``select_related`` crosses, by its path."""
+    return frozenset(
+        LOOKUP_SEP.join(parts[: end + 1])
+        for parts in (path.split(LOOKUP_SEP) for path in selected(plan))
+        for end in range(len(parts))
+    )
+
+
 def select(
     scope: Scope, view: View, queryset: QuerySet[Any], paths: tuple[str, ...], choice: Choice
 ) -> QuerySet[Any]:
@@ -179,18 +188,27 @@ def _follow(exposed: ExposedModel, name: str) -> tuple[ExposedModel, Any]:
 
 
 def prefetches(
-    view: View, fetch: Fetch, query: Callable[[Plan], tuple[QuerySet[Any], View]], seen: set[str]
+    view: View,
+    fetch: Fetch,
+    query: Callable[[Plan], tuple[QuerySet[Any], View]],
+    seen: set[str],
+    joined: Container[str] = (),
 ) -> Iterator[Prefetch[Any]]:
     """Add what ``fetch`` brings to the view; yield what Django needs to fetch it.
 
-    ``query`` makes the queryset of a plan and its view. ``seen`` has the paths that were fetched.
+    ``query`` makes the queryset of a plan and its view. ``seen`` has the paths that were fetched
+    and ``joined`` those of ``select_related``, whose rows Django does not fetch again.
     """
     current, prefix = view, ""
     *steps, last = fetch.path.split(LOOKUP_SEP)
     for name in steps:
         prefix = f"{prefix}{LOOKUP_SEP}{name}" if prefix else name
         along = current.along.get(name)
-        if along is None or (prefix not in seen and not along.listed):
+        if along is None and prefix in joined:
+            target, _ = _follow(current.exposed, name)
+            along = current.along[name] = Along(View.whole(target), many=False)
+            seen.add(prefix)
+        elif along is None or (prefix not in seen and not along.listed):
             target, link = _follow(current.exposed, name)
             queryset, found = query(Plan(target.name))
             yield Prefetch(prefix, bounded(target, queryset))
@@ -199,7 +217,7 @@ def prefetches(
             seen.add(prefix)
         current = along.view
     path = f"{prefix}{LOOKUP_SEP}{last}" if prefix else last
-    if fetch.plan is None and fetch.to_attr is None and path in seen:
+    if fetch.to_attr is None and (path in joined or (fetch.plan is None and path in seen)):
         return
     target, link = _follow(current.exposed, last)
     plan = Plan(target.name) if fetch.plan is None else fetch.plan

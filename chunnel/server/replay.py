@@ -238,10 +238,13 @@ class _Steps:
             return queryset.prefetch_related(None)
         if not self._shown:
             return queryset
+        joined = relations.joined(self._plan)
         found = [
             each
             for fetch in lookups
-            for each in relations.prefetches(self._view, fetch, self._replay.query, self._fetched)
+            for each in relations.prefetches(
+                self._view, fetch, self._replay.query, self._fetched, joined
+            )
         ]
         return queryset.prefetch_related(*found)
 

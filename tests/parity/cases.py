@@ -89,8 +89,9 @@ def writing(table: Mapping[str, Body | Case], *, number: int = 1) -> Callable[..
 
 
 def _check_same(found: Outcome, local: Outcome) -> None:
+    ours, theirs = found.shown(in_order=local.in_order), local.shown(in_order=local.in_order)
     try:
-        assert found.shown == local.shown
+        assert ours == theirs
     except AssertionError as error:
         raise error from found.error or local.error
 

@@ -40,12 +40,14 @@ class Outcome(NamedTuple):
     error: Exception | None
     statements: int
     requests: tuple[str, ...] = ()
+    in_order: bool = True
 
-    @property
-    def shown(self) -> Any:
-        """What is compared."""
+    def shown(self, *, in_order: bool) -> Any:
+        """Return what is compared; rows that come in any order are sorted."""
         if self.error is None:
-            return self.value
+            if in_order or not isinstance(self.value, list):
+                return self.value
+            return [self.value[0], *sorted(self.value[1:], key=repr)]
         kind = type(self.error).__name__
         if isinstance(self.error, DatabaseError) and kind != "NotSupportedError":
             return ("raised", kind)
@@ -84,7 +86,7 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def normal(value: Any, *, in_order: bool = True) -> Any:
+def normal(value: Any) -> Any:
     """Return what ``value`` is compared as."""
     if isinstance(value, Model | RemoteInstance):
         return _instance(value)
@@ -94,8 +96,7 @@ def normal(value: Any, *, in_order: bool = True) -> Any:
     if hasattr(value, "_fields"):
         return [kind, *zip(value._fields, map(normal, value), strict=True)]
     if isinstance(value, list | tuple):
-        rows = list(map(normal, value))
-        return [kind, *(rows if in_order else sorted(rows, key=repr))]
+        return [kind, *map(normal, value)]
     if isinstance(value, set | frozenset):
         return [kind, *sorted(map(normal, value), key=repr)]
     if isinstance(value, type):

@@ -154,7 +154,7 @@ def _outcome(body: Callable[[Any], Any], library: Any, count: Callable[[], int])
     except Exception as error:
         return Outcome(None, error, count())
     number = count()
-    return Outcome(normal(found, in_order=in_order), None, number)
+    return Outcome(normal(found), None, number, in_order=in_order)
 
 
 @contextmanager

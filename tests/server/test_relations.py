@@ -238,6 +238,19 @@ class TestPrefetchRelated:
         assert found.many
         assert "shelf_price" not in found.rows.names
 
+    def test_beyond_what_is_selected(self, call: Caller) -> None:
+        """Rows of select_related are not fetched again, so nothing beside their columns travels."""
+        steps = (
+            SelectRelated(("publisher",)),
+            PrefetchRelated((Fetch("publisher__books"), Fetch("publisher"))),
+            OrderBy(("isbn",)),
+        )
+        rows, sql = sql_of(lambda: call.query(Plan("library.Book", steps)))
+        assert len(sql) == 2
+        (publishers,) = rows.related
+        assert "size" not in publishers.rows.names
+        assert [each.name for each in publishers.rows.related] == ["books"]
+
     def test_a_path(self, call: Caller) -> None:
         asked = plan(PUBLISHERS, PrefetchRelated((Fetch("books__authors__profile"),)))
         rows, sql = sql_of(lambda: call.query(asked))
