@@ -178,12 +178,22 @@ def _item(error: core.ValidationError) -> dict[str, Any]:
     message = str(error.message)
     if error.params and params is None:
         message = str(message % error.params)
+    elif error.params and not message:  # a lazy plural, which has no text before it has its number
+        message = str(error.message % error.params).replace("%", "%%")
     return {"message": message, "code": error.code, "params": params}
 
 
 def _plain(value: Any) -> Any:
     if value is None or type(value) in {bool, int, float, str, bytes, decimal.Decimal}:
         return value
+    # Django puts the instance and its class among the parameters of what must be unique. Nobody
+    # said that its text may be read.
+    if isinstance(value, models.Model):
+        return str(value._meta.verbose_name)
+    if isinstance(value, type):
+        return value.__qualname__
+    if isinstance(value, list | tuple | set | frozenset):
+        return str([_plain(each) for each in value])
     return str(value)
 
 

@@ -19,6 +19,7 @@ BOOK: dict[str, Any] = {
     "price": Decimal("9.50"),
     "pages": 12,
     "added": MOMENT,
+    "genre": "poetry",  # the default is a member of an enumeration until it was read again
 }
 ONE = "9780000000001"
 
@@ -30,7 +31,6 @@ test_create = writing(
             **BOOK,
             published=dt.date(2020, 2, 3),
             reading_time=dt.timedelta(hours=3),
-            genre="poetry",
             meta={"a": [1, None, {"b": "ç"}]},
             withdrawn=True,
         ),
@@ -84,7 +84,7 @@ test_create = writing(
         "not one of the choices": told(
             "ValidationError",
             "'opera' is not a valid choice",
-            lambda lib: lib.Book.objects.create(**BOOK, genre="opera"),
+            lambda lib: lib.Book.objects.create(**{**BOOK, "genre": "opera"}),
             requests=1,
         ),
     }
@@ -234,7 +234,8 @@ test_delete = writing(
         "where nothing is declared": told(
             "NotExposed", "does not allow delete", lambda lib: lib.Item.objects.all().delete()
         ),
-        "an instance": requests(2, lambda lib: lib.Tag.objects.get(pk="rare").delete()),
+        # How many rows went of models that are not exposed is not told by name.
+        "an instance": requests(2, lambda lib: lib.Tag.objects.get(pk="rare").delete()[0]),
         "an instance with what depends": requests(
             2, lambda lib: lib.Author.objects.get(pk=3).delete()
         ),
@@ -289,11 +290,13 @@ test_save = writing(
 )
 
 
-def _new(name: str, options: dict[str, Any] | None = None, **values: Any) -> Callable[[Any], Any]:
+def _new(
+    model: str, options: dict[str, Any] | None = None, /, **values: Any
+) -> Callable[[Any], Any]:
     """Return a body that makes an instance and saves it."""
 
     def body(lib: Any) -> Any:
-        instance = getattr(lib, name)(**values)
+        instance = getattr(lib, model)(**values)
         instance.save(**(options or {}))
         return instance.pk, str(instance)
 
@@ -386,7 +389,7 @@ async def asave(lib: Any) -> Any:
 
 async def adelete(lib: Any) -> Any:
     tag = await lib.Tag.objects.aget(pk="rare")
-    return await tag.adelete()
+    return (await tag.adelete())[0]
 
 
 async def aadd(lib: Any) -> Any:

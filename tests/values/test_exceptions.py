@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError
+from django.utils.translation import ngettext_lazy
 
 from chunnel.values.exceptions import (
     EXCEPTIONS,
@@ -76,6 +78,19 @@ def test_a_validation_error_with_odd_params_keeps_its_text() -> None:
     assert validation_to_plain(error) == {"message": "x is no", "code": None, "params": None}
     error = ValidationError("%(a)s", params={"a": object})
     assert validation_to_plain(error)["params"] == {"a": str(object)}
+
+
+def test_a_plural_gets_its_number_before_it_travels() -> None:
+    """Django's own message for texts that are too long; a lazy plural has no text without it."""
+    with pytest.raises(ValidationError) as caught:
+        MaxLengthValidator(5)("100 % too long")
+    again = ValidationError(*validation_arguments(validation_to_plain(caught.value)))
+    assert again.messages == caught.value.messages
+    assert again.messages == ["Ensure this value has at most 5 characters (it has 14)."]
+    odd = ValidationError(ngettext_lazy("%(n)d % of it", "%(n)d %% of them", "n"), params={"n": 2})
+    assert ValidationError(*validation_arguments(validation_to_plain(odd))).messages == [
+        "2 % of them"
+    ]
 
 
 def test_plain_forms_are_understood() -> None:
