@@ -53,6 +53,7 @@ class Deed(models.Model):
     """What must be signed at a branch. It has Django's plain manager."""
 
     branch = chunnel.RemoteForeignKey("economy.bank.Branch")
+    branch_id: int
 
     def __str__(self) -> str:
         return f"deed at {self.branch_id}"
