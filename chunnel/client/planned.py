@@ -46,6 +46,7 @@ from .nested import Description
 from .options import DEFAULT_OPTIONS, CallOptions
 from .remotes import Remote, get_remote
 from .rules import refusing, rules_for
+from .zones import in_zone
 
 if TYPE_CHECKING:
     from ..schema import ModelSchema
@@ -340,13 +341,15 @@ class PlannedQuerySet(QuerySet[Any]):
         if isinstance(question, Known):
             return question.value
         name, args, kwargs, options, finish = question
-        return finish(self._remote.call(name, args, kwargs, options, lift=as_it_came))
+        remote = self._remote
+        return finish(remote.call(name, args, kwargs, in_zone(options), lift=as_it_came))
 
     async def _aperform(self, question: Question) -> Any:
         if isinstance(question, Known):
             return question.value
         name, args, kwargs, options, finish = question
-        return finish(await self._remote.acall(name, args, kwargs, options, lift=as_it_came))
+        remote = self._remote
+        return finish(await remote.acall(name, args, kwargs, in_zone(options), lift=as_it_came))
 
     @property
     def _root(self) -> Plan:

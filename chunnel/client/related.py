@@ -16,6 +16,7 @@ from .options import DEFAULT_OPTIONS
 from .querysets import RemoteQuerySet
 from .relations import _class_of, check_related, forget
 from .remotes import Remote, get_remote
+from .zones import in_zone
 
 if TYPE_CHECKING:
     from .models import RemoteInstance
@@ -121,12 +122,12 @@ class RelatedManager(RemoteManager):
 
     def _relate(self, operation: str, objs: Iterable[Any]) -> None:
         name, args = self._call(operation, objs)
-        self._remote.call(name, args, {}, _WRITING)
+        self._remote.call(name, args, {}, in_zone(_WRITING))
         forget(self._instance, self._relation.name)
 
     async def _arelate(self, operation: str, objs: Iterable[Any]) -> None:
         name, args = self._call(operation, objs)
-        await self._remote.acall(name, args, {}, _WRITING)
+        await self._remote.acall(name, args, {}, in_zone(_WRITING))
         forget(self._instance, self._relation.name)
 
     @property

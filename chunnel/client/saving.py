@@ -26,6 +26,7 @@ from .instances import Instance
 from .options import DEFAULT_OPTIONS
 from .remotes import get_remote
 from .signature import find_model
+from .zones import in_zone
 
 if TYPE_CHECKING:
     from ..schema import FieldSchema, ModelSchema
@@ -59,7 +60,9 @@ class Saving(Instance):
         """
         call = self._saving(force_insert, force_update, using, update_fields)
         if call is not None:
-            found = self._remote.call(self._door("save"), call.args, {}, _WRITING, lift=_itself)
+            found = self._remote.call(
+                self._door("save"), call.args, {}, in_zone(_WRITING), lift=_itself
+            )
             self._saved(found, call)
 
     async def asave(
@@ -74,13 +77,15 @@ class Saving(Instance):
         call = self._saving(force_insert, force_update, using, update_fields)
         if call is not None:
             remote = self._remote
-            found = await remote.acall(self._door("save"), call.args, {}, _WRITING, lift=_itself)
+            found = await remote.acall(
+                self._door("save"), call.args, {}, in_zone(_WRITING), lift=_itself
+            )
             self._saved(found, call)
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the row; return how many rows went, in all and by model."""
         args = self._deletion(using, keep_parents)
-        found = self._remote.call(self._door("delete"), args, {}, _WRITING, lift=_itself)
+        found = self._remote.call(self._door("delete"), args, {}, in_zone(_WRITING), lift=_itself)
         return self._deleted(found)
 
     async def adelete(
@@ -88,7 +93,9 @@ class Saving(Instance):
     ) -> tuple[int, dict[str, int]]:
         """Delete the row; return how many rows went, in all and by model."""
         args = self._deletion(using, keep_parents)
-        found = await self._remote.acall(self._door("delete"), args, {}, _WRITING, lift=_itself)
+        found = await self._remote.acall(
+            self._door("delete"), args, {}, in_zone(_WRITING), lift=_itself
+        )
         return self._deleted(found)
 
     def refresh_from_db(

@@ -36,6 +36,7 @@ from .outflow import BESIDE, Outflow
 from .references import resolve
 from .scope import Scope
 from .streaming import AsyncStreamJob, Flusher, StreamJob
+from .zones import in_zone_of_caller, zone_of_caller
 
 if TYPE_CHECKING:
     from ..conf import ServerSettings
@@ -378,11 +379,14 @@ class Dispatcher:
     def _of_rows(self, entry: Entry, request: Request, args: list[Any]) -> Any:
         if request.kwargs:
             raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes no keywords.")
-        request.began = True
-        if entry.kind == "write":
-            return writing.write(entry, args, self._scope(request))
-        run = querying.iterate if entry.style == "stream" else querying.query
-        return run(entry, args, self._scope(request))
+        scope = self._scope(request)
+        if entry.style == "stream":
+            request.began = True
+            return in_zone_of_caller(scope.served, querying.iterate(entry, args, scope))
+        run = writing.write if entry.kind == "write" else querying.query
+        with zone_of_caller(scope.served):
+            request.began = True
+            return run(entry, args, scope)
 
     async def _invoke_async(self, request: Request) -> Any:
         entry: Entry = request.target
@@ -429,9 +433,9 @@ class Dispatcher:
             )
         exposed = self.registry.model_named(found.model)
         assert exposed is not None
-        return querying.evaluate(
-            exposed, result, request.refining or [], self._scope(request), request.name
-        )
+        scope = self._scope(request)
+        with zone_of_caller(scope.served):
+            return querying.evaluate(exposed, result, request.refining or [], scope, request.name)
 
 
 def _check(entry: Entry, args: Any, kwargs: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ Zone: TypeAlias = str | int | None
 
 _KEY = re.compile(r"[A-Za-z0-9_+\-]+(?:/[A-Za-z0-9_+\-]+)*")
 _MICROSECOND = dt.timedelta(microseconds=1)
+_MINUTE = 60_000_000  # microseconds
 
 
 def zone_of(moment: dt.datetime | dt.time) -> Zone:
@@ -35,6 +36,22 @@ def zone_of(moment: dt.datetime | dt.time) -> Zone:
     if offset is None:
         raise ValueError(f"the time zone {zone!r} has neither a key nor a fixed offset")
     return offset // _MICROSECOND
+
+
+def name_of(zone: dt.tzinfo) -> Zone:
+    """Return a zone as it travels without a moment in it; None if it cannot."""
+    if type(zone) is ZoneInfo and zone.key is not None:
+        return zone.key
+    offset = zone.utcoffset(None)
+    return None if offset is None else offset // _MICROSECOND
+
+
+def current_from(wire: object) -> dt.tzinfo:
+    """Return the zone to make current; raise ValueError if it is none that databases know."""
+    zone = zone_from(wire)
+    if zone is None or (type(wire) is int and wire % _MINUTE):
+        raise ValueError("a time zone is a key or an offset of whole minutes")
+    return zone
 
 
 def zone_from(wire: object) -> dt.tzinfo | None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chunnel.values.zones import zone_from, zone_of
+from chunnel.values.zones import current_from, name_of, zone_from, zone_of
 
 NOON = dt.datetime(2026, 7, 1, 12)
 
@@ -83,3 +83,26 @@ def test_what_is_no_zone_is_refused(wire: Any) -> None:
 def test_an_offset_beyond_all_bounds_is_refused() -> None:
     with pytest.raises(OverflowError):
         zone_from(1 << 80)
+
+
+@pytest.mark.parametrize(
+    ("zone", "wire"),
+    [
+        (ZoneInfo("Asia/Kolkata"), "Asia/Kolkata"),
+        (dt.UTC, 0),
+        (dt.timezone(dt.timedelta(hours=-5, minutes=-30)), -19_800_000_000),
+        (Odd(), None),
+    ],
+    ids=repr,
+)
+def test_a_zone_without_a_moment(zone: dt.tzinfo, wire: Any) -> None:
+    assert name_of(zone) == wire
+    if wire is not None:
+        assert current_from(wire).utcoffset(NOON) == zone.utcoffset(NOON)
+
+
+@pytest.mark.parametrize("wire", [None, 1, 86_400_000_000, 2**62, "Mars/Phobos", True, 1.0, b"UTC"])
+def test_no_zone_to_be_in(wire: Any) -> None:
+    """Databases know none of seconds."""
+    with pytest.raises((ValueError, OverflowError)):
+        current_from(wire)
