@@ -2,6 +2,9 @@
 
 Its fields are those of Django: columns, and relations with or without one. Declared properties and
 annotations are attributes of instances and, as in Django, no fields.
+
+Libraries choose by the class of a field what they make of it, a DateTimeField or a ForeignKey, so a
+remote field passes for one of the class that it has over there (``isinstance``), if Django has it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 from django.utils.encoding import force_str
 from django.utils.hashable import make_hashable
 from django.utils.text import camel_case_to_spaces
@@ -28,7 +32,14 @@ _DECLARED_HERE = frozenset({"ManyToManyField"})  # of relations without a column
 
 
 class RemoteField:
-    """A field of a remote model, as ``_meta`` shows it. Read only."""
+    """A field of a remote model, as ``_meta`` shows it. Read only.
+
+    Where values are judged by it, it says what is least strict: they are judged over there.
+    """
+
+    allow_unicode = True
+    error_messages = models.Field.default_error_messages
+    unique_for_date = unique_for_month = unique_for_year = None
 
     def __init__(self, model: RemoteClass, schema: FieldSchema, *, primary_key: bool):
         self.model = model
@@ -49,6 +60,8 @@ class RemoteField:
         self.concrete = not reverse
         self.is_relation = is_forward(schema) or not column
         self.related_name = schema.relation
+        self.validators: list[Any] = []
+        self.max_digits, self.decimal_places = schema.max_digits, schema.decimal_places
         self.one_to_one = schema.type in _ONE
         self.many_to_many = schema.type in _MANY_TO_MANY
         self.many_to_one = self.is_relation and column and not self.one_to_one
@@ -57,8 +70,29 @@ class RemoteField:
         self.hidden = False
         self.serialize = True
         self._schema = schema
-        if reverse and schema.query_name:
-            self.name = schema.query_name
+        if reverse:
+            self.name = schema.query_name or schema.name
+            self.field = RemoteEnd(self)
+
+    @property
+    def multiple(self) -> bool:
+        """Whether a relation from another model leads to many of its rows."""
+        return not self.one_to_one
+
+    @property
+    def __class__(self) -> Any:
+        found = getattr(models, self._schema.type, None)
+        known = isinstance(found, type) and issubclass(
+            found, (models.Field, models.ForeignObjectRel)
+        )
+        return found if known else type(self)
+
+    @__class__.setter
+    def __class__(self, value: object) -> None:
+        raise AttributeError(f"the class of {self!r} cannot be changed")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_field_of, (self.model, self._schema, self.primary_key))
 
     def __repr__(self) -> str:
         return f"<remote {self._schema.type}: {self.name}>"
@@ -97,6 +131,16 @@ class RemoteField:
         """Return the name of the Django field's class over there."""
         return self._schema.type
 
+    def get_limit_choices_to(self) -> dict[str, Any]:
+        """Return no limits: those there may be are over there."""
+        return {}
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Return the class of a lookup that Django has for such a field."""
+        return self.__class__.get_class_lookups().get(lookup_name)
+
+    get_transform = get_lookup
+
     def has_default(self) -> bool:
         """Say whether it has a default, which is known over there alone."""
         return self._schema.has_default
@@ -104,6 +148,10 @@ class RemoteField:
     def value_from_object(self, instance: Any) -> Any:
         """Return the value of this field of ``instance``."""
         return getattr(instance, self.attname)
+
+
+def _field_of(model: RemoteClass, schema: FieldSchema, primary_key: bool) -> RemoteField:
+    return RemoteField(model, schema, primary_key=primary_key)
 
 
 class RemoteEnd:
@@ -116,6 +164,10 @@ class RemoteEnd:
         self.model = field.related_model
         schema = field._schema  # noqa: SLF001 - a field of ours
         self.field_name = schema.target if schema.kind in COLUMNS else None
+        self.many_to_many = field.many_to_many
+        self.multiple = field.many_to_many or not field.one_to_one
+        self.remote_field = field
+        self.verbose_name = field.verbose_name
 
     def __repr__(self) -> str:
         return f"<the other end of {self.field!r}>"
@@ -139,6 +191,7 @@ class RemoteOptions:
     swapped = app_config = auto_field = None
     abstract = proxy = managed = False
     private_fields: tuple[RemoteField, ...] = ()
+    constraints = unique_together = ()  # they are over there
 
     def __init__(self, model: RemoteClass):
         self.model = self.concrete_model = model

@@ -157,6 +157,8 @@ def _column(field: Field[Any, Any], exposed: ExposedModel) -> FieldSchema:
         has_default=field.has_default() or field.has_db_default(),
         max_length=getattr(field, "max_length", None),
         target=_target(field, other),
+        max_digits=getattr(field, "max_digits", None),
+        decimal_places=getattr(field, "decimal_places", None),
     )
 
 

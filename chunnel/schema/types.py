@@ -52,6 +52,8 @@ class FieldSchema(NamedTuple):
     # Of a forward relation: the field of ``relation`` that the column holds, "" if nobody sees it.
     target: str = "pk"
     query_name: str = ""  # how paths of queries name a reverse relation; "" is ``name``
+    max_digits: int | None = None
+    decimal_places: int | None = None
 
 
 class ModelSchema(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
 import pytest
 from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 
 from chunnel import ConnectionLost, remote, remotes
 from chunnel.client.meta import RemoteField
@@ -141,6 +143,54 @@ class TestRelations:
         assert shelf.Author._meta.verbose_name == "author"
         with pytest.raises(FieldDoesNotExist):
             shelf.Author._meta.get_field("shouted")
+
+
+@pytest.mark.usefixtures("library")
+class TestWhatLibrariesAsk:
+    """How they choose what to make of a field, and what they need to know of it."""
+
+    @pytest.mark.parametrize("model", [shelf.Book, shelf.Author, shelf.Loan, shelf.Publisher])
+    def test_the_class_of_a_field(self, model: Any) -> None:
+        """It passes for one of the class that it has over there, and for nothing else."""
+        mine = {each.name: each for each in model._meta.get_fields()}
+        assert mine
+        for name, field in mine.items():
+            theirs = getattr(local, model.__name__)._meta.get_field(name)
+            for kind in (models.Field, models.DateTimeField, models.ForeignKey, type(theirs)):
+                assert isinstance(field, kind) == isinstance(theirs, kind), (name, kind)
+            assert isinstance(field, RemoteField)
+
+    def test_a_class_that_django_has_not(self) -> None:
+        """Nor is anything else in its module one of a field."""
+        for name in ("StarField", "Model", "Q", "CASCADE"):
+            field = RemoteField(shelf.Book, FieldSchema("x", name, "x"), primary_key=False)
+            assert field.__class__ is RemoteField
+            with pytest.raises(AttributeError, match="cannot be changed"):
+                field.__class__ = RemoteField
+
+    def test_pickles_and_copies(self) -> None:
+        for field in shelf.Book._meta.get_fields():
+            for same in (pickle.loads(pickle.dumps(field)), copy.deepcopy(field)):
+                assert same == field
+                assert vars(same).keys() == vars(field).keys()
+
+    def test_lookups_and_limits(self) -> None:
+        field = shelf.Book._meta.get_field("added")
+        assert field.get_lookup("gte").lookup_name == "gte"
+        assert field.get_transform("year").lookup_name == "year"
+        assert field.get_lookup("nothing") is None
+        assert field.get_limit_choices_to() == {}
+        price = shelf.Book._meta.get_field("price")
+        assert (price.max_digits, price.decimal_places, field.max_digits) == (8, 2, None)
+
+    def test_the_other_end(self) -> None:
+        """Of relations that other models declare: libraries ask whether they lead to many rows."""
+        fields = {each.name: each for each in shelf.Author._meta.related_objects}
+        ends = {name: (each.field.many_to_many, each.multiple) for name, each in fields.items()}
+        assert ends["books"] == (True, True)
+        assert ends["profile"] == (False, False)
+        assert ends["pupils"] == (False, True)
+        assert not hasattr(shelf.Author._meta.get_field("mentor"), "field")
 
 
 @pytest.mark.usefixtures("library")

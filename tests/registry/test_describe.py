@@ -221,7 +221,9 @@ class TestFieldsOfAllKinds:
         assert fields["title"] == FieldSchema(
             "title", "CharField", "title", writable=True, has_default=True, max_length=50
         )
-        assert fields["price"] == FieldSchema("price", "DecimalField", "what it costs")
+        assert fields["price"] == FieldSchema(
+            "price", "DecimalField", "what it costs", max_digits=8, decimal_places=2
+        )
         assert fields["made"].blank
 
     def test_relations(self, shop: dict[str, ModelSchema]) -> None:

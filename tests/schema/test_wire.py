@@ -87,6 +87,8 @@ def test_everything_that_a_model_says_travels() -> None:
         max_length=5,
         target="code",
         query_name="office",
+        max_digits=8,
+        decimal_places=2,
     )
     model = ModelSchema(
         "Account",
