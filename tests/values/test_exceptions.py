@@ -77,7 +77,16 @@ def test_a_validation_error_with_odd_params_keeps_its_text() -> None:
     error = ValidationError("%s is no", params=("x",))
     assert validation_to_plain(error) == {"message": "x is no", "code": None, "params": None}
     error = ValidationError("%(a)s", params={"a": object})
-    assert validation_to_plain(error)["params"] == {"a": str(object)}
+    assert validation_to_plain(error)["params"] == {"a": "object"}
+
+
+@pytest.mark.parametrize("wrap", [lambda each: each, lambda each: [each], lambda each: (1, each)])
+def test_instances_among_the_params_keep_their_text(wrap: Any) -> None:
+    """Django's own error for what must be unique has the instance there."""
+    account = Account(owner="hunter2", uid=5)
+    item = validation_to_plain(ValidationError("no", params={"model": wrap(account)}))
+    assert "account" in item["params"]["model"]
+    assert "hunter2" not in item["params"]["model"]
 
 
 def test_a_plural_gets_its_number_before_it_travels() -> None:
