@@ -127,6 +127,12 @@ class RemoteSelect(forms.Select):
 
     notice = _("The choices cannot be fetched now. This is the key of the row.")
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        try:
+            return super().use_required_attribute(initial)
+        except UNREACHABLE:
+            return True  # of the input that is shown instead
+
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         try:
             return super().render(name, value, attrs, renderer)

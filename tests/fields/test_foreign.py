@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import uuid
@@ -19,8 +20,9 @@ from django.db.migrations.writer import MigrationWriter
 from django.db.models import Count, F
 from django.test.utils import isolate_apps
 
-from chunnel import RemoteForeignKey, remote
-from chunnel.test import assertNumRPCs
+from chunnel import ModelRPC, RemoteForeignKey, prefetch_remote, register, remote, remotes
+from chunnel.registry import registry
+from chunnel.test import assertNumRPCs, override_remote
 from tests.apps.town.models import Citizen, Deed
 
 from .conftest import GONE, Town
@@ -112,6 +114,19 @@ class TestQueries:
             Citizen.objects.select_related("account").first()
 
 
+class TestPickling:
+    def test_a_queryset(self, town: Town) -> None:
+        """What it will fetch travels along."""
+        queryset = Citizen.objects.filter(account=1).prefetch_remote("account")
+        again = Citizen.objects.all()
+        again.query = pickle.loads(pickle.dumps(queryset.query))
+        assert names(again) == ["Bela", "Cem"]
+        with assertNumRPCs(1):
+            found = pickle.loads(pickle.dumps(queryset))
+        with assertNumRPCs(0):
+            assert [each.account.owner for each in found] == ["o1", "o1"]
+
+
 class TestTypes:
     """The column is that of the field that says its type."""
 
@@ -163,6 +178,82 @@ class TestTypes:
             loaded = [each.object for each in serializers.deserialize(name, data)]
             assert [each.account_id for each in loaded] == [0, None]
         assert json.loads(serializers.serialize("json", [town.ada]))[0]["fields"]["account"] == 0
+
+
+class TestInheritance:
+    """The field and the row behind it are inherited like any other."""
+
+    def test_of_an_abstract_model(self, town: Town) -> None:
+        with isolate_apps("tests.apps.town"):
+
+            class Owner(models.Model):
+                account = RemoteForeignKey(TO, to_field="uid", key=models.IntegerField())
+
+                class Meta:
+                    abstract = True
+
+            class Dog(Owner):
+                class Meta:
+                    app_label = "town"
+
+            class Cat(Owner):
+                class Meta:
+                    app_label = "town"
+
+        dog, cat = Dog._meta.get_field("account"), Cat._meta.get_field("account")
+        assert (dog.key.model, cat.key.model) == (Dog, Cat)
+        with assertNumRPCs(1):
+            [rex] = prefetch_remote([Dog(account=1)], "account")
+        assert rex.account.owner == "o1"
+
+    def test_of_a_proxy_and_a_model_with_a_table(self, town: Town) -> None:
+        with isolate_apps("tests.apps.town"):
+
+            class Mayor(Citizen):
+                class Meta:
+                    proxy = True
+                    app_label = "town"
+
+            class Sheriff(Citizen):
+                class Meta:
+                    app_label = "town"
+
+        with assertNumRPCs(1):
+            assert Mayor.objects.prefetch_remote("account")[0].account.owner == "o0"
+        with assertNumRPCs(1):
+            [sheriff] = prefetch_remote([Sheriff(account=1)], "account")
+        assert sheriff.account.owner == "o1"
+
+
+class TestServing:
+    """A project that points to another may itself be called."""
+
+    def test_it_is_a_column_to_others(self, town: Town) -> None:
+        declared = {
+            "fields": ["name", "account"],
+            "filter_fields": {"account": ["exact"]},
+            "ordering_fields": ["account"],
+            "writable_fields": ["account"],
+        }
+        register(Citizen, app_label="town")(type("CitizenRPC", (ModelRPC,), declared))
+        try:
+            remotes["economy"].close()
+            found = remote.economy.town.Citizen.objects
+            assert [each.name for each in found.filter(account=1)] == ["Bela", "Cem"]
+            assert found.order_by("-account").values_list("account")[0] == (GONE,)
+            ada = found.get(account=0)
+            ada.account_id = 2
+            ada.save()
+        finally:
+            registry.remove("town.Citizen")
+        assert Citizen.objects.get(name="Ada").account_id == 2
+
+    def test_fakes(self, db: None) -> None:
+        """A test of a view needs no server."""
+        Citizen.objects.create(name="Ada", account=7)
+        with override_remote("economy", {"bank.Account": [{"uid": 7, "owner": "Ada"}]}):
+            [ada] = Citizen.objects.prefetch_remote("account")
+        assert ada.account.owner == "Ada"
 
 
 class TestMigrations:

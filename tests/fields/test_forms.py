@@ -146,6 +146,21 @@ class TestChoiceField:
             "economy does not answer, so nobody knows whether 2 exists."
         ]
 
+    def test_nobody_answers_and_there_is_no_empty_choice(self, town: Town, down: None) -> None:
+        """The widget looks at its first choice before it is shown."""
+
+        class Form(forms.Form):
+            account = RemoteChoiceField(Account.objects.all(), to_field_name="uid", initial=1)
+
+        assert '<input type="text" name="account" value="1" required' in Form().as_p()
+
+    def test_no_empty_choice_is_no_second_request(self, town: Town) -> None:
+        class Form(forms.Form):
+            account = RemoteChoiceField(Account.objects.all(), to_field_name="uid", initial=1)
+
+        with assertNumRPCs(1):
+            assert Form().as_p().count("<option") == 6
+
     def test_among_some(self, town: Town) -> None:
         """The queryset says which."""
 
