@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chunnel import expose
+from chunnel import ModelRPC, expose, register
 
-from .models import Item
+from .models import Item, Sale
 
 
 @expose(effect="read")
@@ -19,3 +19,12 @@ def echo(value: Any) -> Any:
 def get(pk: int) -> str:
     """W3: one row by its key, through the ORM."""
     return Item.objects.get(pk=pk).name
+
+
+@register(Sale)
+class SaleRPC(ModelRPC):
+    """Rows of many types."""
+
+    fields = ("id", "number", "name", "price", "at", "key")
+    filter_fields = {"id": ("lt",)}  # noqa: RUF012
+    ordering_fields = ("id",)
