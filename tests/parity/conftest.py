@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .databases import POSTGRESQL, SQLITE, database
 from .world import Sides, World, sides, world
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.leaks("connections are shared by the tests of a module"))
 
 
 class Worlds:
@@ -41,8 +50,8 @@ def chosen(request: pytest.FixtureRequest, worlds: Worlds) -> World:
     return worlds[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def both(chosen: World, django_db_blocker: Any) -> Iterator[Sides]:
-    """Both sides: the local models and the remote ones."""
+    """Both sides: the local models and the remote ones. The tests of a module share connections."""
     with django_db_blocker.unblock(), sides(chosen) as found:
         yield found

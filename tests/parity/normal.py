@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from asgiref.sync import async_to_sync
 from django.apps import apps
@@ -31,6 +31,10 @@ APART = {
     Film: {"item_ptr_id"},
     Publisher: {"size"},
 }
+
+
+Rows: TypeAlias = Mapping[type[Model], list[tuple[Any, ...]]]
+"""What tables hold."""
 
 
 class Outcome(NamedTuple):
@@ -115,14 +119,20 @@ def _instance(value: Any) -> Any:
     return [value._meta.label, normal(value.pk), attributes]
 
 
-def dump(alias: str) -> dict[str, Any]:
-    """Return all rows of the library."""
+def told(rows: Rows) -> dict[str, Any]:
+    """Return what of tables is compared: no keys of rows that relate others."""
+    return {
+        model._meta.label: [row[1:] for row in each] if model._meta.auto_created else each
+        for model, each in rows.items()
+    }
+
+
+def dump(alias: str) -> Rows:
+    """Return all rows of the library as their tables hold them."""
     found = {}
     for model in apps.get_app_config("library").get_models(include_auto_created=True):
-        names = [field.attname for field in model._meta.concrete_fields]
-        if model._meta.auto_created:
-            names.remove("id")  # which of several rows came first is nobody's business
-        found[model._meta.label] = list(
-            model._base_manager.using(alias).order_by(*names).values_list(*names)
-        )
+        names = [field.attname for field in model._meta.local_concrete_fields]
+        # Of rows that relate others it is nobody's business which came first.
+        order = names[1:] if model._meta.auto_created else names[:1]
+        found[model] = list(model._base_manager.using(alias).order_by(*order).values_list(*names))
     return found

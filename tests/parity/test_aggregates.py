@@ -284,7 +284,7 @@ test_groups = reading(
         "by two": lambda lib: (
             lib.Book.objects.order_by("genre", F("withdrawn"))
             .values("genre", "withdrawn")
-            .annotate(n=Count("pk"), pages=Sum("pages"))
+            .annotate(n=Count("pk"), all=Sum("pages"))
         ),
         "with the default order": lambda lib: lib.Book.objects.values("genre").annotate(
             n=Count("pk")

@@ -24,7 +24,7 @@ from ..apps.counting.statements import Statements
 from ..apps.library import models, seed
 from ..live import address_of, running
 from .databases import settings_of
-from .normal import Outcome, dump, normal, ordered, realised
+from .normal import Outcome, Rows, dump, normal, ordered, realised, told
 
 ALIAS = "economy"  # of the remote; the settings of the tests have it
 
@@ -42,12 +42,16 @@ class Router:
 
 
 class World(NamedTuple):
-    """``alias`` is the database's, ``address`` the server's; ``drain`` takes what it printed."""
+    """``alias`` is the database's, ``address`` the server's; ``drain`` takes what it printed.
+
+    ``rows`` are those of the beginning, by table.
+    """
 
     kind: str
     alias: str
     address: str
     drain: Callable[[], object]
+    rows: Rows
 
 
 @contextmanager
@@ -59,40 +63,57 @@ def world(kind: str, url: str) -> Iterator[World]:
     ).settings[alias]
     try:
         call_command("migrate", "library", database=alias, verbosity=0)
-        restore(alias)
+        seed.fill(alias)
+        _reset_sequences(alias)
         command = ("-W", "error", "-m", "django", "runrpcserver", "127.0.0.1:0", "--noreload")
         environment = {
             "CHUNNEL_TEST_DATABASE_URL": url,
             "DJANGO_SETTINGS_MODULE": "tests.parity.settings",
         }
         with running(*command, env=environment) as server:
-            yield World(kind, alias, address_of(server), partial(server.has_said, ""))
+            yield World(kind, alias, address_of(server), partial(server.has_said, ""), dump(alias))
     finally:
         connections[alias].close()
         del connections[alias]
         del connections.settings[alias]
 
 
-def restore(alias: str) -> None:
-    """Make the library's tables what they were when they were filled."""
+def restore(alias: str, now: Rows, then: Rows) -> None:
+    """Make the tables whose rows are no longer what they were the same again."""
     connection = connections[alias]
-    every = list(apps.get_app_config("library").get_models(include_auto_created=True))
-    tables = [model._meta.db_table for model in every]
-    with transaction.atomic(using=alias):
-        connection.ops.execute_sql_flush(
-            connection.ops.sql_flush(no_style(), tables, reset_sequences=True)
-        )
-        seed.fill(alias)
-        _reset_sequences(alias)
+    quote = connection.ops.quote_name
+    changed = [model for model in then if now[model] != then[model]]
+    with transaction.atomic(using=alias), connection.cursor() as cursor:
+        # What refers to other rows is checked when the transaction ends.
+        for model in changed:
+            cursor.execute(f"DELETE FROM {quote(model._meta.db_table)}")
+        for model in changed:
+            fields = model._meta.local_concrete_fields
+            columns = ", ".join(quote(field.column) for field in fields)
+            places = ", ".join(["%s"] * len(fields))
+            cursor.executemany(
+                f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})",
+                [
+                    [
+                        field.get_db_prep_save(value, connection)
+                        for field, value in zip(fields, row, strict=True)
+                    ]
+                    for row in then[model]
+                ],
+            )
+    _reset_sequences(alias)
 
 
 def _reset_sequences(alias: str) -> None:
     """Let the next keys be what they would be had nothing been made since the filling."""
     connection = connections[alias]
     every = list(apps.get_app_config("library").get_models(include_auto_created=True))
+    statements = connection.ops.sequence_reset_sql(no_style(), every)
     with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), every):
-            cursor.execute(statement)
+        if statements:
+            cursor.execute("".join(statements))
+        elif connection.vendor == "sqlite":
+            cursor.execute("DELETE FROM sqlite_sequence")  # the largest key counts then
 
 
 class Sides:
@@ -118,6 +139,7 @@ class Sides:
             made = calls.__len__
             found = _outcome(body, remote.economy.library, made)
             shown = list(map(str, calls))
+        self.world.drain()  # or the server would stop over a full pipe
         return found._replace(requests=tuple(shown), statements=counted())
 
     def changing(self, body: Callable[[Any], Any]) -> tuple[Outcome, Outcome, Any, Any]:
@@ -128,16 +150,12 @@ class Sides:
             local_rows = dump(alias)
             transaction.set_rollback(True, using=alias)
         _reset_sequences(alias)
-        before = dump(alias)
         try:
             found = self.remote(body)
-            remote_rows = dump(alias)
         finally:
-            if dump(alias) != before:
-                restore(alias)
-            else:
-                _reset_sequences(alias)
-        return local, found, local_rows, remote_rows
+            remote_rows = dump(alias)
+            restore(alias, remote_rows, self.world.rows)
+        return local, found, told(local_rows), told(remote_rows)
 
 
 def _saved(alias: str, body: Callable[[], Any]) -> Any:
@@ -166,4 +184,3 @@ def sides(world: World) -> Iterator[Sides]:
             yield Sides(world)
         finally:
             remotes[ALIAS].close()
-            world.drain()  # or the server would stop over a full pipe
