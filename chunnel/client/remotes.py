@@ -3,7 +3,7 @@
 A ``Remote`` wraps the ``Caller`` that knows connections. What it adds belongs to the surface:
 arguments that stand for remote instances become references, results become instances and querysets,
 calls are counted (``chunnel.test``) or answered by fakes, and in DEBUG a call that writes inside a
-transaction draws a warning, since no rollback can undo it.
+transaction draws a warning, since no rollback can undo it, as does one that is made in a loop.
 
 Names hold an alias, never a Remote, so that changed settings need no new names.
 """
@@ -143,7 +143,7 @@ class Remote:
             if fake is not None:
                 return self._answered(name, fake, args, kwargs)
         if settings.DEBUG:
-            self._warn_of_writes(name, options)
+            self._warn(name, args, options)
         return self.caller.call(
             name,
             args,
@@ -168,7 +168,7 @@ class Remote:
                 found = fake(*args, **kwargs)
                 return await found if inspect.isawaitable(found) else found
         if settings.DEBUG:
-            self._warn_of_writes(name, options)
+            self._warn(name, args, options)
         return await self.caller.acall(
             name,
             args,
@@ -191,7 +191,7 @@ class Remote:
             if fake is not None:
                 return _settled(fake, args, kwargs)
         if settings.DEBUG:
-            self._warn_of_writes(name, options)
+            self._warn(name, args, options)
         return self.caller.submit(
             name,
             args,
@@ -214,7 +214,7 @@ class Remote:
             if fake is not None:
                 return fake(*args, **kwargs)  # type: ignore[no-any-return]
         if settings.DEBUG:
-            self._warn_of_writes(name, options)
+            self._warn(name, args, options)
         return self.caller.stream(
             name,
             args,
@@ -301,6 +301,13 @@ class Remote:
         if effect not in _BY_EFFECT:
             return options
         return _BY_EFFECT[effect] if options is DEFAULT_OPTIONS else options.replace(effect=effect)
+
+    def _warn(self, name: str, args: tuple[Any, ...], options: CallOptions) -> None:
+        """Warn in DEBUG of what is better done otherwise."""
+        from .repeats import note
+
+        note(self.alias, name, args)
+        self._warn_of_writes(name, options)
 
     def _warn_of_writes(self, name: str, options: CallOptions) -> None:
         """Warn in DEBUG where a rollback will not undo what the call does."""
