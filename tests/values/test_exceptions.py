@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -19,6 +20,7 @@ from chunnel.values.exceptions import (
     validation_arguments,
     validation_to_plain,
 )
+from tests.apps.bank.models import Account
 
 
 def test_names_lead_to_their_classes() -> None:

@@ -26,12 +26,12 @@ ALONE = Verdict()
 class Bill:
     """Counts up, and refuses what goes beyond the limits."""
 
-    __slots__ = ("crossed", "joins", "limits", "model", "nodes", "queried", "steps")
+    __slots__ = ("crossed", "joins", "limits", "model", "nodes", "queried", "steps", "text")
 
     def __init__(self, model: str, limits: QueryLimits):
         self.model = model
         self.limits = limits
-        self.steps = self.nodes = self.joins = 0
+        self.steps = self.nodes = self.joins = self.text = 0
         self.queried: set[str] = set()
         self.crossed: set[str] = set()
 
@@ -59,6 +59,16 @@ class Bill:
                 "the query holds more conditions and expressions",
                 self.limits.query_nodes,
                 "QUERY_NODES",
+            )
+
+    def add_text(self, size: int) -> None:
+        """Count text that every row may carry."""
+        self.text += size
+        if self.text > self.limits.query_string:
+            self.over(
+                "the texts in expressions are longer together",
+                self.limits.query_string,
+                "QUERY_STRING",
             )
 
     def add_join(self) -> None:

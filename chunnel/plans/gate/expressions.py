@@ -32,6 +32,7 @@ from .tables import legal
 from .values import check_document, check_value
 
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,3}")
+FLAT = 10  # parts of a text that count as a level: a level has ten frames of Django's
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -48,12 +49,15 @@ def judge_tree(scope: Scope, tree: Any, depth: int, joined: set[str]) -> None:
         elif key in scope.table.documents:
             check_document(bill, repr(key), value)
         else:
-            check_value(bill, repr(key), value)
+            check_value(bill, repr(key), value, model=scope.table.led_to(key))
     elif kind is Node:
         if tree.connector not in CONNECTORS:
             raise QueryRefused(f"{bill.model}: conditions are joined by {', '.join(CONNECTORS)}.")
+        before = bill.nodes
         for child in tree.children:
             judge_tree(scope, child, depth + 1, joined)
+        if tree.connector == "xor":  # most databases have none, so Django writes each child twice
+            bill.add_nodes(bill.nodes - before)
     elif kind is Holds:
         judge(scope, tree.expression, depth + 1)
     else:
@@ -166,6 +170,8 @@ def judge_type(scope: Scope, kind: Any) -> None:
 
 def _literal(scope: Scope, expression: Literal, _depth: int) -> None:
     check_value(scope.bill, "an expression", expression.value)
+    if isinstance(expression.value, str | bytes):
+        scope.bill.add_text(len(expression.value))
     if expression.type is not None:
         judge_type(scope, expression.type)
 
@@ -229,8 +235,11 @@ def _call(scope: Scope, expression: Call, depth: int) -> None:
             f"{scope.bill.model}: {name} takes from {signature.least} to {signature.most} "
             f"arguments, not {len(args)}."
         )
+    deeper = depth + 1
+    if name == "Concat":  # which Django makes as deep as it has parts
+        deeper += len(args) // FLAT
     for each in args:
-        judge(scope, each, depth + 1)
+        judge(scope, each, deeper)
     for option, value in options:
         kind = signature.options.get(option)
         if kind is None:

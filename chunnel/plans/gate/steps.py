@@ -189,7 +189,10 @@ def _prefetch_related(scope: Scope, step: PrefetchRelated, depth: int) -> None:
     scope.bill.check_names(len(step.lookups))
     for path, plan, to_attr in step.lookups:
         scope.bill.enter(depth)
+        before = scope.bill.joins
         table = scope.follow(path, EVERY, "prefetch_related")
+        if to_attr is not None and scope.bill.joins == before:
+            scope.bill.add_join()  # the same rows once more, by a query of their own
         if plan is not None:
             if plan.model != table.model:
                 raise QueryRefused(

@@ -30,8 +30,9 @@ class Table:
     their names on instances, and ``ways`` are the same by their names in queries, which for reverse
     relations may be others. ``annotations`` are computed by the database, ``properties`` by Python.
     ``keys`` are all spellings of the declared filters and ``ordering`` the declared orders, each
-    with the relations it crosses; ``documents`` are the keys that compare with JSON. ``writable``
-    may be set by ``update()``. ``taken`` are names that no annotation may have.
+    with the relations it crosses; ``documents`` are the keys that compare with JSON and ``leads``
+    those that compare with instances, with their model. ``writable`` may be set by ``update()``.
+    ``taken`` are names that no annotation may have.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Table:
         self.taken = self.columns.keys() | {field.name for field in schema.fields} | hidden
         self.lookups = {name: tuple(lookups) for name, lookups in schema.filter_fields}
         self.documents: set[str] = set()
+        self.leads: dict[str, str] = {}
         self.keys = self._keys()
         self.ordering = {
             spelling: self._joins(name)
@@ -61,6 +63,10 @@ class Table:
             for field in schema.fields
             if field.writable and field.kind in {"column", "forward"}
         }
+
+    def led_to(self, key: str) -> str | None:
+        """Return the model whose instances a declared key of a condition may be compared with."""
+        return self.leads.get(key)
 
     @property
     def readable(self) -> list[str]:
@@ -74,8 +80,10 @@ class Table:
         found: dict[str, tuple[Join, ...]] = {
             key: () for name in ("pk", pk) for key in (name, f"{name}__exact", f"{name}__in")
         }
+        self._lead(pk, ("exact", "in"))
         for name, lookups in self.lookups.items():
             joins = self._joins(name)
+            self._lead(name, lookups)
             for spelling in self._spellings(name):
                 found.update({f"{spelling}__{lookup}": joins for lookup in lookups})
                 if "exact" in lookups:
@@ -84,6 +92,20 @@ class Table:
             if column is not None and column.type == "JSONField":
                 self.documents.update((name, *(f"{name}__{lookup}" for lookup in lookups)))
         return found
+
+    def _lead(self, path: str, lookups: Iterable[str]) -> None:
+        """Note the keys of a path that ends at a relation, as far as the schemas tell."""
+        schema: ModelSchema | None = self.schema
+        field: FieldSchema | None = None
+        for part in path.split("__"):
+            field = None if schema is None else _way(schema, part)
+            if field is None or field.relation is None:
+                return
+            schema = self._find(field.relation)
+        if field is not None and field.relation is not None:
+            for spelling in self._spellings(path):
+                self.leads[spelling] = field.relation
+                self.leads.update({f"{spelling}__{each}": field.relation for each in lookups})
 
     def _spellings(self, name: str) -> set[str]:
         """Return all ways to write a declared path: a column has up to three names."""

@@ -1,6 +1,9 @@
 """Plain values: of a closed set of types, and of bounded size.
 
 What is compared with a value is the database's to understand; what a value costs is ours to bound.
+
+An instance stands only where rows of its own model are compared, since Django writes any other out
+as its text, and nobody said that the text may be read.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from ...exceptions import QueryRefused
 from ...values import InstanceRef
@@ -27,10 +30,13 @@ _PLAIN = {
 _LISTS = {list, tuple, set, frozenset}
 
 
-def check_value(bill: Bill, place: str, value: Any, *, inside: bool = False) -> None:
+def check_value(
+    bill: Bill, place: str, value: Any, *, inside: bool = False, model: str | None = None
+) -> None:
     """Raise QueryRefused unless ``value`` may stand at ``place`` ("'uid'").
 
-    ``inside``: it is an item of a list or the key of an instance, which hold no lists.
+    ``inside``: it is an item of a list or the key of an instance, which hold no lists. ``model``:
+    whose instances may stand there.
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -46,12 +52,14 @@ def check_value(bill: Bill, place: str, value: Any, *, inside: bool = False) -> 
     elif kind is Decimal:
         _check_decimal(bill, place, value)
     elif kind is InstanceRef:
+        if value.model != model:
+            _refuse_instance(bill, place, value.model, model)
         check_value(bill, place, value.pk, inside=True)
     elif kind in _LISTS and not inside:
         if len(value) > limits.query_list:
             bill.over(f"the list for {place} is longer", limits.query_list, "QUERY_LIST")
         for item in value:
-            check_value(bill, place, item, inside=True)
+            check_value(bill, place, item, inside=True, model=model)
     else:
         raise QueryRefused(
             f"{bill.model}: a condition on {place} cannot hold a value of type {kind.__name__}."
@@ -74,6 +82,14 @@ def check_document(bill: Bill, place: str, document: Any) -> None:
         if items > bill.limits.query_list:
             bill.over(f"the document for {place} holds more", bill.limits.query_list, "QUERY_LIST")
         waiting += [(each, depth + 1) for each in held]
+
+
+def _refuse_instance(bill: Bill, place: str, given: str, model: str | None) -> NoReturn:
+    wanted = "none" if model is None else f"one of {model}"
+    raise QueryRefused(
+        f"{bill.model}: an instance of {bill.quoted(given)} cannot stand for {place}, which takes "
+        f"{wanted}; give the value, or the instance's key."
+    )
 
 
 def _check_decimal(bill: Bill, place: str, value: Decimal) -> None:

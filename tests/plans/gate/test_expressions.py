@@ -356,6 +356,22 @@ class TestLimits:
         assert "(QUERY_NODES)" in refusal(*filters)
         assert "(QUERY_LIST)" in refusal(Filter(Leaf("uid__in", Items((UID,) * 1001))))
 
+    def test_exclusive_conditions_count_twice(self) -> None:
+        """Django writes each of them twice, so those within those would be thousands."""
+        tree: Any = Leaf("uid", 1)
+        for _ in range(5):
+            tree = Node("xor", True, (tree, Leaf("uid", 2)))
+        assert allowed(Filter(tree))
+        for _ in range(3):
+            tree = Node("xor", True, (tree, Leaf("uid", 2)))
+        assert "(QUERY_NODES)" in refusal(Filter(tree))
+
+    def test_joined_texts_are_deep(self) -> None:
+        """Django nests as many levels as there are parts."""
+        half = Call("Concat", (UID,) * 90)
+        assert allowed(named(half))
+        assert "(QUERY_DEPTH)" in refusal(named(Call("Concat", (half, *half.args))))
+
     def test_depth(self) -> None:
         """Of conditions, expressions and plans together."""
         tree: Any = Leaf("uid", 1)

@@ -158,6 +158,13 @@ class TestPrefetch:
         assert allowed(PrefetchRelated((below, Fetch("branch__all__tags"))))
         assert not allowed(PrefetchRelated((below, Fetch("all__tags"))))
 
+    def test_the_same_rows_under_many_names(self) -> None:
+        """Each is a query of its own, and holds its own instances."""
+        many = tuple(Fetch("transfer_set", None, f"all_{each}") for each in range(13))
+        assert allowed(PrefetchRelated(many[:12]))
+        assert "(QUERY_JOINS)" in refusal(PrefetchRelated(many))
+        assert "(QUERY_JOINS)" in refusal(*(PrefetchRelated((each,)) for each in many))
+
     @pytest.mark.parametrize(
         "name", ["", "X", "_x", "a__b", "__class__", "x" * 201, "uid", "secret", "save", "full"]
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chunnel.plans import Annotate, Filter, Leaf, Literal
+from chunnel.plans import Annotate, Call, FieldType, Filter, Leaf, Literal, Of
 from chunnel.values import InstanceRef
 
 from .asking import allowed, refusal
@@ -36,8 +36,6 @@ from .asking import allowed, refusal
         (1, 2),
         {1},
         frozenset({1}),
-        InstanceRef("bank.Branch", 5),
-        [InstanceRef("bank.Branch", 5)],
     ],
 )
 def test_plain_ones(value: Any) -> None:
@@ -47,7 +45,7 @@ def test_plain_ones(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{"a": 1}, object(), [[1]], [(1,)], {(1,)}, [{}], InstanceRef("a.B", [1]), 1j, range(3)],
+    [{"a": 1}, object(), [[1]], [(1,)], {(1,)}, [{}], 1j, range(3)],
 )
 def test_others(value: Any) -> None:
     assert "cannot hold a value of type" in refusal(Filter(Leaf("uid", value)))
@@ -64,7 +62,6 @@ def test_others(value: Any) -> None:
         (set(range(1001)), "QUERY_LIST"),
         (10**120, "QUERY_DIGITS"),
         ([10**120], "QUERY_DIGITS"),
-        (InstanceRef("bank.Branch", 10**120), "QUERY_DIGITS"),
         (Decimal("1e1000000"), "QUERY_DIGITS"),
         (Decimal("1e-1000000"), "QUERY_DIGITS"),
         (Decimal("1" * 101), "QUERY_DIGITS"),
@@ -104,3 +101,55 @@ class TestDocuments:
             (deep, "QUERY_DEPTH"),
         ):
             assert f"({name})" in refusal(Filter(Leaf("data__contains", document)))
+
+
+BRANCH, ACCOUNT = InstanceRef("bank.Branch", 5), InstanceRef("bank.Account", 5)
+
+
+@pytest.mark.parametrize("key", ["branch", "branch__exact", "branch_id", "branch_id__exact"])
+def test_instances_where_rows_of_their_model_are_compared(key: str) -> None:
+    assert allowed(Filter(Leaf(key, BRANCH)))
+    assert allowed(Filter(Leaf(key, [BRANCH, 7, None])))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(
+            Filter(Leaf(key, value))
+            for key in (
+                "uid",
+                "uid__in",
+                "pk",
+                "pk__in",
+                "owner__icontains",
+                "branch__city",
+                "data",
+            )
+            for value in (ACCOUNT, BRANCH, [BRANCH])
+        ),
+        Filter(Leaf("branch", ACCOUNT)),
+        Filter(Leaf("branch", [BRANCH, ACCOUNT])),
+        Filter(Leaf("data", {"a": [BRANCH]})),
+        Of("bank.Branch", BRANCH, "accounts"),
+        Filter(Leaf("branch", InstanceRef("bank.Branch", BRANCH))),
+        Annotate((("x", Literal(BRANCH)),)),
+        Annotate((("x", Literal(BRANCH, FieldType("CharField"))),)),
+        Annotate((("x", Call("Lower", (Literal(BRANCH),))),)),
+    ],
+)
+def test_instances_elsewhere(step: Any) -> None:
+    """Django would write them out as their text."""
+    assert "an instance of 'bank." in refusal(step)
+
+
+def test_the_key_of_an_instance() -> None:
+    for key, name in ((10**120, "(QUERY_DIGITS)"), ([1], "cannot hold a value of type list")):
+        assert name in refusal(Filter(Leaf("branch", InstanceRef("bank.Branch", key))))
+
+
+def test_texts_in_expressions_count_together() -> None:
+    """Every row carries them."""
+    half = Literal("x" * 2048)
+    assert allowed(Annotate((("x", half), ("y", half))))
+    assert "(QUERY_STRING)" in refusal(Annotate((("x", half), ("y", half), ("z", half))))
