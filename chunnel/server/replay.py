@@ -44,6 +44,7 @@ from ..plans import (
 )
 from ..registry import ExposedModel
 from . import relations
+from .combining import check_alike
 from .declared import apart
 from .expressions import Lift, zone
 from .relations import Choice
@@ -255,6 +256,14 @@ class _Steps:
             self._check_part(plan)
         queryset = self._select(queryset)
         others = [self._replay.query(plan, shown=True).queryset for plan in plans]
+        paths = relations.selected(self._plan)
+        for plan, other in zip(plans, others, strict=True):
+            check_alike(
+                self._plan.model,
+                queryset,
+                other,
+                same_paths=relations.selected(plan) == paths,
+            )
         if kind == "union":
             return queryset.union(*others, all=every)
         combine = queryset.intersection if kind == "intersection" else queryset.difference
