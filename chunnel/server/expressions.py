@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import functions as db
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, CombinedExpression
 
 from ..exceptions import QueryRefused
 from ..plans import (
@@ -61,13 +61,45 @@ _FIELDS: Mapping[str, Callable[[], models.Field[Any, Any]]] = {
     )
 }
 
+
+class _Power(CombinedExpression):
+    """``x ** y`` that is never a whole number of millions of digits.
+
+    On SQLite it is a function of Django's in Python, which nothing could interrupt.
+    """
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
+        connection.ensure_connection()
+        connection.connection.create_function("CHUNNEL_POWER", 2, power, deterministic=True)
+        left, left_params = compiler.compile(self.lhs)
+        right, right_params = compiler.compile(self.rhs)
+        return f"CHUNNEL_POWER({left}, {right})", (*left_params, *right_params)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """Return ``base ** exponent`` as SQLite would have it; raise OverflowError beyond its range."""
+    if base is None or exponent is None:
+        return None
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > LARGEST_POWER:
+        base = float(base)
+    return base**exponent
+
+
+LARGEST_POWER = 63
+"""An exponent beyond which a whole number leaves SQLite's range, unless it is -1, 0 or 1."""
+
+
+def _power(left: Any, right: Any) -> Any:
+    return _Power(left, CombinedExpression.POW, right)
+
+
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
     "%": operator.mod,
-    "^": operator.pow,
+    "^": _power,
 }
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
