@@ -35,7 +35,8 @@ class QueryLimits:
     """Values in one list, for ``__in``. Oracle stops there too, and every value is a parameter."""
 
     query_string: int = 4_096
-    """Characters (or bytes) of one value: a search term, not a document to compare with."""
+    """Characters (or bytes) of one value: a search term, not a document to compare with. The texts
+    in expressions count together, since every row of the result may carry them."""
 
     query_digits: int = 100
     """Digits of a number before or after the point. A Decimal of a few bytes can stand for a
@@ -50,6 +51,10 @@ class QueryLimits:
 
     query_offset: int = 1_000_000
     """Where a slice may begin or end: the database walks over all rows before it."""
+
+    query_seconds: int = 300
+    """Seconds that the database works for one call (for a stream: for one of its parts), whatever
+    time its caller gives it, who need not give any."""
 
     @classmethod
     def from_settings(cls, limits: Mapping[str, Any]) -> QueryLimits:

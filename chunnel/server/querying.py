@@ -56,7 +56,7 @@ def evaluate(
     with _refusing():
         verdict = exposed.rules(scope.limits).check(plan, operation, expressions)
         scope.admit(exposed, verdict)
-        with deadline(scope.served.deadline, root.db):
+        with deadline(scope.deadline, root.db):
             plan, expressions = _referring(scope, plan, expressions)
             replay = Replay(scope)
             found = replay.refine(exposed, root, plan, shown=operation in _SHOWING)
@@ -80,12 +80,11 @@ def iterate(entry: Entry, args: list[Any], scope: Scope) -> Iterator[RowSet]:
         scope.admit(exposed, exposed.rules(scope.limits).check(plan, "rows"))
         plan, _ = _referring(scope, plan, ())
         found = Replay(scope).refine(exposed, root, plan)
-    patience = scope.served.remaining()
+    patience = scope.deadline - time.monotonic()
     opens = True
     with closing(_sets(exposed, found, plan, size)) as sets:
         while True:
-            until = None if patience is None else time.monotonic() + patience
-            with deadline(until, root.db, opens=opens), _refusing():
+            with deadline(time.monotonic() + patience, root.db, opens=opens), _refusing():
                 rows = next(sets, None)
             if rows is None:
                 return
@@ -126,7 +125,7 @@ def patience(entry: Entry, scope: Scope) -> AbstractContextManager[None]:
 
     The rows it works on are those of a plan.
     """
-    until = None if entry.effect == "write" else scope.served.deadline
+    until = None if entry.effect == "write" else scope.deadline
     return deadline(until, scope.root(_owner(entry)).db)
 
 

@@ -5,12 +5,14 @@ The rules:
 * ``get_queryset(context)`` of a model is the root of whatever shows or names its rows, in every
   place of a plan. It is asked once a call.
 * ``has_view_permission(context)`` is asked of every model whose rows a plan shows or compares with.
+* What the database does for a call ends with the call's time, or after ``QUERY_SECONDS``.
 * A path that crosses into another model joins its table, past its ``get_queryset``. So it is
   refused where that one narrows the rows, unless the declaration names the very path.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ class Scope:
         self.registry = registry
         self.limits = limits
         self._roots: dict[str, QuerySet[Any]] = {}
+        latest = time.monotonic() + limits.query_seconds
+        self.deadline = latest if served.deadline is None else min(latest, served.deadline)
 
     def exposed(self, name: str) -> ExposedModel:
         """Return the model of this remote name; raise the refusal if there is none."""

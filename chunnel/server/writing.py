@@ -47,7 +47,7 @@ def write(entry: Entry, args: list[Any], scope: Scope) -> Any:
     with (
         _telling(exposed, scope.registry),
         transaction.atomic(using=writer.using, savepoint=False),
-        deadline(scope.served.deadline, writer.using),
+        deadline(scope.deadline, writer.using),
     ):
         return run(writer, *args)
 
