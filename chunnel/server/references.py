@@ -129,7 +129,10 @@ class References:
             except NO_KEY:
                 raise missing(exposed, InstanceRef(name, pk)) from None
         queryset = self._scope.root(exposed).filter(Q(("pk__in", list(keys))))
-        return {instance.pk: instance for instance in queryset}
+        found = {instance.pk: instance for instance in queryset}
+        for instance in found.values():
+            self._scope.ask_view([exposed], instance)
+        return found
 
 
 NO_KEY = (TypeError, ValueError, ArithmeticError, ValidationError)

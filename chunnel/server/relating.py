@@ -223,7 +223,8 @@ class _Reverse(Relation):
         for each in others:
             if self._field.get_local_related_value(each) != key:
                 raise self.writer.model.DoesNotExist(  # type: ignore[attr-defined]
-                    f"{each!r} is not related to {self.owner!r}."
+                    f"{self.others.exposed.name} with the key {each.pk!r} is not related to "
+                    f"{self.writer.exposed.name} with the key {self.owner.pk!r}."
                 )
         self._change(others, None)
 

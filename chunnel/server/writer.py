@@ -30,6 +30,7 @@ from ..protocol.messages import FailureCode
 from ..registry import ModelRPC
 from ..values import InstanceRef, InstanceRow, QuerySetRef, RowSet
 from .failures import Refusal
+from .invalid import told
 from .lowering import instance_row
 from .references import LARGEST_KEY, NO_KEY, key_of, missing, referring
 from .replay import Replay
@@ -136,6 +137,7 @@ class Writer:
         found: dict[Any, Model] = {}
         for batch in _batches(keys):
             for instance in locked(rows.filter(Q(("pk__in", batch)))):
+                self.scope.ask_view([self.exposed], instance)
                 found[instance.pk] = instance
         return found
 
@@ -288,6 +290,7 @@ class Writer:
             self.scope.ask_view([exposed])
             for batch in _batches(keys):
                 for each in self.scope.root(exposed).filter(Q((f"{target}__in", batch))):
+                    self.scope.ask_view([exposed], each)
                     key = each._meta.get_field(target).value_from_object(each)
                     found[Row(exposed, target, key)] = each
         return found
@@ -349,7 +352,7 @@ class Writer:
             check(lambda: instance.validate_unique((every - unique) | failed | key))
             check(lambda: instance.validate_constraints(failed))
         if errors:
-            raise ValidationError(errors)
+            raise ValidationError(told(self.exposed, errors))
 
     def _beside(self, names: set[str]) -> set[str]:
         """Return the names with those that must be unique together with one of them."""

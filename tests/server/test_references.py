@@ -75,6 +75,20 @@ class TestReferences:
         with pytest.raises(Failed, match="does not exist"):
             call.query(ACCOUNTS.then(Filter(Leaf("pk__in", Subquery(hidden, "rows")))))
 
+    def test_permission_is_asked_of_each(
+        self, call: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            AccountRPC,
+            "has_view_permission",
+            lambda self, context, obj=None: obj is None or obj.uid != 2,
+        )
+        first, second = (Account.objects.get(uid=uid).pk for uid in (1, 2))
+        call("bank.echo", InstanceRef("bank.Account", first))
+        with pytest.raises(Failed) as raised:
+            call("bank.echo", [InstanceRef("bank.Account", pk) for pk in (first, second)])
+        assert raised.value.code == FailureCode.DENIED
+
     def test_permission_is_asked(self, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             AccountRPC, "has_view_permission", lambda self, context, obj=None: False
