@@ -21,12 +21,19 @@ from chunnel import remote, remotes
 from chunnel.test import record_calls
 
 from ..apps.counting.statements import Statements
-from ..apps.library import models, seed
+from ..apps.library import models, rpc, seed
 from ..live import address_of, running
 from .databases import settings_of
 from .normal import Outcome, Rows, dump, normal, ordered, realised, told
 
 ALIAS = "economy"  # of the remote; the settings of the tests have it
+
+
+class Library:
+    """The local models, and the functions beside them."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(rpc if name[0].islower() else models, name)
 
 
 class Router:
@@ -129,7 +136,7 @@ class Sides:
             override_settings(DATABASE_ROUTERS=[Router(self.world.alias)]),
             connections[self.world.alias].execute_wrapper(statements),
         ):
-            return _outcome(body, models, statements.take)
+            return _outcome(body, Library(), statements.take)
 
     def remote(self, body: Callable[[Any], Any]) -> Outcome:
         """Return what comes of ``body`` with the remote models."""
