@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, PermissionDenied, ValidationError
-from django.db import DataError, Error
+from django.db import DataError, Error, NotSupportedError
 
 from .. import exceptions
 from ..exceptions import CallError, RemoteError, SerializationError
@@ -147,7 +147,7 @@ def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str
     details: dict[str, Any] = {"type": qualified_name(cls), "names": names}
     if base is not None:
         details["base"] = base
-    if not told and not names and not show and (table_name(cls) is None or issubclass(cls, Error)):
+    if not told and not names and not show and (table_name(cls) is None or _by_database(error)):
         return f"{cls.__qualname__} (its message is in the server's log)", details
     if isinstance(error, FieldError) and not show:
         # Django goes on with the names of all fields there are, declared or not.
@@ -158,6 +158,15 @@ def _describe(error: BaseException, registry: Registry, show: bool) -> tuple[str
     elif all(_is_plain(each) for each in error.args):
         details["args"] = list(error.args)
     return _text(error), details
+
+
+def _by_database(error: BaseException) -> bool:
+    """Tell an error in the words of the database or its driver, which may quote rows and names.
+
+    That something is not supported Django itself says of most queries, before it asks anybody.
+    """
+    by_django = isinstance(error, NotSupportedError) and error.__cause__ is None
+    return isinstance(error, Error) and not by_django
 
 
 def _is_upstream(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import FieldError, PermissionDenied, ValidationError
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, NotSupportedError, OperationalError
 
 from chunnel.context import ServedCall
 from chunnel.exceptions import (
@@ -120,6 +120,15 @@ class TestRaised:
         assert details(failure)["base"] == f"django.db.utils.{cls.__name__}"
         assert "args" not in details(failure)
         assert made(error, show=True).message == str(error)
+
+    def test_what_django_does_not_support_is_told(self) -> None:
+        """It says so itself; a driver that says so speaks for the database."""
+        error = NotSupportedError("contains lookup is not supported on this database backend.")
+        failure = made(error)
+        assert failure.message == str(error)
+        assert details(failure)["args"] == [str(error)]
+        error.__cause__ = RuntimeError("from the driver")
+        assert "contains" not in made(error).message
 
     def test_what_was_written_for_the_caller_is_told(self) -> None:
         """Under the name that callers know, whatever ours is."""
