@@ -38,6 +38,7 @@ def _run(code: str, server: EchoServer, *, gevent: bool = False) -> str:
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
+            "PYTHONDEVMODE": "",  # in which asyncio tells of each step that a busy machine delayed
             # Its tracer would mistake one greenlet for another.
             **({"COVERAGE_PROCESS_CONFIG": ""} if gevent else {}),
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    name = f"parity_{os.getpid()}"
+    name = f"parity_{uuid.uuid4().hex}"
     _execute(url, [f"CREATE DATABASE {name}"])
     try:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
