@@ -72,7 +72,7 @@ with assertNumRPCs(2):
     html = client.get("/admin/people/citizen/").content.decode()
 print(re.findall(r'field-account">(.*?)</td>', html))
 with assertNumRPCs(1):
-    print(re.findall(r">(.*)</option>", str(CitizenForm()["account"])))
+    print(re.findall(r">(.*)</option>", str(CitizenForm()["account"]))[1:])
 """
 
 
@@ -136,5 +136,5 @@ def test_the_page_works(blocks: list[Block], tmp_path: Path) -> None:
         said = python("-c", VISIT)
     assert said.splitlines() == [
         "['-', 'Account object (2)', 'Account object (1)']",
-        "['---------', 'Account object (1)', 'Account object (2)']",
+        "['Account object (1)', 'Account object (2)']",
     ]
