@@ -11,7 +11,7 @@ from django.db.models import Avg, Count, Exists, F, Max, Min, Q, StdDev, Sum, Va
 from django.db.models.functions import Lower
 
 from chunnel import remote
-from chunnel.plans.plan import Plan
+from chunnel.plans.plan import Dates, Plan
 from chunnel.test import override_remote
 from chunnel.test.rows import FakeRows
 
