@@ -16,7 +16,7 @@ from .querysets import RemoteQuerySet
 from .remotes import Remote, get_remote
 from .rules import refusing, rules_for
 from .signature import find_manager_method, find_model
-from .unsupported import ATTRIBUTES, DUCKS, supported
+from .unsupported import ATTRIBUTES, DUCKS, is_missing, supported
 
 if TYPE_CHECKING:
     from ..schema import FunctionSchema
@@ -80,7 +80,7 @@ def manager_method(queryset: RemoteQuerySet, name: str) -> ManagerMethod:
 
     model = queryset.__dict__.get("model")  # absent while the instance is being made
     ours = is_step(name) and not is_class_name(name) and name not in _NO_METHODS
-    if model is None or not ours:
+    if model is None or not ours or is_missing(type(queryset), name):
         raise AttributeError(f"'RemoteQuerySet' object has no attribute {name!r}")
     schema = get_remote(model._chunnel_alias).held_schema
     described = find_model(schema, *model._chunnel_path) if schema is not None else None

@@ -124,6 +124,11 @@ def shut_off(cls: type[QuerySet[Any]], base: type[QuerySet[Any]] = QuerySet) -> 
         setattr(cls, name, _Missing(name) if hidden else _refused(name))
 
 
+def is_missing(cls: type[QuerySet[Any]], name: str) -> bool:
+    """Say whether ``name`` is an attribute that a base of ``cls`` has and ``cls`` has not."""
+    return isinstance(inspect.getattr_static(cls, name, None), _Missing)
+
+
 def supported(cls: type[QuerySet[Any]]) -> list[str]:
     """Return the public names of ``cls`` that work on its instances."""
     ours: dict[str, Any] = {}
@@ -134,6 +139,7 @@ def supported(cls: type[QuerySet[Any]]) -> list[str]:
         for name, value in ours.items()
         if not name.startswith("_")
         and name not in ATTRIBUTES
+        and not isinstance(value, _Missing)
         and not hasattr(value, "unsupported")
         and not isinstance(value, classmethod)
     ]

@@ -83,3 +83,17 @@ def test_properties_of_later_djangos() -> None:
     assert not hasattr(object.__new__(Ours), "totally_ordered")
     with pytest.raises(NotSupportedError, match=r"support raw\(\)"):
         object.__new__(Ours).raw("")
+
+
+def test_properties_of_later_djangos_are_no_methods_over_there() -> None:
+    """As long as no schema is held, nobody could tell them from one that was meant."""
+
+    class Later(QuerySet):  # type: ignore[type-arg]
+        totally_arranged = property(lambda self: True)
+
+    class Ours(RemoteQuerySet, Later):
+        pass
+
+    shut_off(Ours, Later)
+    assert not hasattr(Ours(remote.economy.money.Account), "totally_arranged")
+    assert "totally_arranged" not in supported(Ours)
