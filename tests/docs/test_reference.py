@@ -16,6 +16,7 @@ import chunnel
 from chunnel import exceptions
 from chunnel.conf import options as known
 from chunnel.conf import reading, server_settings
+from chunnel.plans.limits import DEFAULT_LIMITS
 from chunnel.transports.zmq.options import ZmqOptions
 
 from ..live import ROOT
@@ -121,6 +122,11 @@ def test_every_option_of_the_transport_is_described() -> None:
     found = {each.name: getattr(ZmqOptions(), each.name) for each in fields(ZmqOptions)}
     assert set(found) == set(known.ZMQ)
     assert {name: number(shown(name)) for name in found} == found
+
+
+def test_every_limit_of_queries_is_described() -> None:
+    for each in fields(DEFAULT_LIMITS):
+        assert number(shown(each.name.upper())) == getattr(DEFAULT_LIMITS, each.name)
 
 
 def test_the_defaults_of_the_server_are_those_of_the_page() -> None:
