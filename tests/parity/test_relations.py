@@ -305,8 +305,12 @@ test_instances = reading(
         "in a filter, many": referring(
             lambda lib: lib.Book.objects.filter(authors=lib.Author.objects.get(pk=2))
         ),
-        "in a filter, pk": referring(
+        # Django would compare the key with the text of the instance.
+        "in a filter, pk": told(
+            "QueryRefused",
+            "an instance of 'library.Book' cannot stand for 'pk'",
             lambda lib: lib.Book.objects.filter(pk=lib.Book.objects.get(isbn="9780000000001")),
+            requests=1,
         ),
         "in Q": referring(
             lambda lib: lib.Book.objects.exclude(publisher=lib.Publisher.objects.get(name="Dusk"))
