@@ -311,6 +311,11 @@ class Caller:
         return self._schemas.held
 
     @property
+    def kept_schemas(self) -> tuple[Schema, ...]:
+        """All schemas held, of servers of before as well; never a request."""
+        return self._schemas.kept
+
+    @property
     def current_schema(self) -> Schema | None:
         """The schema of the servers met last, if it is held; never a request."""
         return self._schemas.current

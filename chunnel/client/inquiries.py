@@ -126,6 +126,12 @@ class Schemas:
         return self._by_fingerprint.get(self._seen or "")
 
     @property
+    def kept(self) -> tuple[Schema, ...]:
+        """All schemas that are held, the one fetched first before the others."""
+        with self._lock:
+            return tuple(self._by_fingerprint.values())
+
+    @property
     def held(self) -> Schema | None:
         """The current schema, or else the one fetched last."""
         return self.current or self._newest

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import VERSION
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils.encoding import force_str
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _ONE = frozenset({"OneToOneField", "OneToOneRel"})
 _MANY_TO_MANY = frozenset({"ManyToManyField", "ManyToManyRel"})
 _DECLARED_HERE = frozenset({"ManyToManyField"})  # of relations without a column
+_CONCRETE_WITHOUT_COLUMN = VERSION < (6,)  # what Django says of them
 
 
 class RemoteField:
@@ -57,7 +59,7 @@ class RemoteField:
         self.primary_key = primary_key
         column = schema.kind in COLUMNS
         reverse = not column and schema.type not in _DECLARED_HERE
-        self.concrete = not reverse
+        self.concrete = column or (not reverse and _CONCRETE_WITHOUT_COLUMN)
         self.is_relation = is_forward(schema) or not column
         self.related_name = schema.relation
         self.validators: list[Any] = []

@@ -137,18 +137,27 @@ class RemoteInstance(Saving, metaclass=InstanceType):
         model = self._held
         if self._is_method(model, name):
             return RemoteMethod(self, name)
-        if model is None and self._peers is not None and name not in DUCKS | ATTRIBUTES:
-            # Nobody here knows whether it is a field; from now on somebody does.
-            self._remote.schema_or_none()
-            if self._held is not None:
-                return getattr(self, name)
         field = find_field(model, name)
+        if field is None and self._may_be_new(name):
+            self._remote.schema_or_none()
+            model = self._held
+            if self._is_method(model, name):
+                return RemoteMethod(self, name)
+            field = find_field(model, name)
         if field is not None:
             return self._fetch(field, name)
         shown = self._shown(model, name)
         if shown is not None:
             return partial(display, self, shown)
         raise self._no_attribute(name, (*self._fetched, *self._known_methods(model)))
+
+    def _may_be_new(self, name: str) -> bool:
+        """Say whether to ask for the schema of the servers met last, which nobody here knows."""
+        return (
+            self._peers is not None
+            and self._remote.current_schema is None
+            and name not in DUCKS | ATTRIBUTES
+        )
 
     def _is_method(self, model: ModelSchema | None, name: str) -> bool:
         if model is not None and find_method(model, name) is not None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import NotSupportedError
 
+from ..exceptions import QueryRefused
 from ..values import InstanceRef, InstanceRow
 from .declared import COLUMNS, attname, columns, find_field, is_forward
 from .instances import Instance
@@ -152,7 +153,7 @@ class Saving(Instance):
         return found
 
     async def _alearn(self) -> None:
-        if self._held is None and not self._remote.overrides:
+        if not self._remote.overrides:
             await self._chunnel_class.objects.all()._learn()
 
     @property
@@ -180,6 +181,22 @@ class Saving(Instance):
             if attname(field) in wanted and not (field == key and state[attname(field)] is None)
         }
 
+    def _check_gone(self) -> None:
+        """Raise QueryRefused if a column was edited that the server no longer has."""
+        model = self._held
+        if model is None:
+            return
+        now = {attname(field) for field in columns(model)}
+        for name in sorted(self._edited - now):
+            for schema in self._remote.caller.kept_schemas:
+                field = find_field(find_model(schema, *self._chunnel_class._chunnel_path), name)
+                if field is not None and field.kind in COLUMNS and name == attname(field):
+                    label = ".".join(self._chunnel_class._chunnel_path)
+                    raise QueryRefused(
+                        f"{label} no longer has the field {name!r}, so what it was set to cannot "
+                        f"be saved; it has {', '.join(sorted(now))}."
+                    )
+
     def _value(self, field: FieldSchema) -> Any:
         """Return the value of a column as it travels: an instance that was assigned as itself."""
         other = (self._related or {}).get(field.name) if is_forward(field) else None
@@ -203,6 +220,8 @@ class Saving(Instance):
         changes = self._changes()
         keep: frozenset[str] = frozenset()
         names = _listed(update_fields)
+        if names is None:
+            self._check_gone()
         if names is not None:
             if not names:
                 return None
