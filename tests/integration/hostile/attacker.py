@@ -132,6 +132,14 @@ class Attacker:
                 return message
         raise AssertionError("the call never ended")
 
+    def packed(self, body: Any) -> bytes:
+        """Return a body in msgpack, whatever its shape."""
+        return _serializers["msgpack"].dumps(body, roots=("args", "kwargs", "refining")).body
+
+    def loads(self, body: bytes, blobs: Any = ()) -> Any:
+        """Return what a body in msgpack holds."""
+        return _serializers["msgpack"].loads(body, blobs)
+
     def failure(self, name: Any, /, *args: Any, **options: Any) -> Failed:
         """Call, and return how it failed."""
         ending = self.ending(self.call(name, *args, **options))

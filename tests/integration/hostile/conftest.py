@@ -19,7 +19,7 @@ from .attacker import Attacker
 
 SETTINGS = """
 from tests.settings import *
-INSTALLED_APPS = [*INSTALLED_APPS, "probe"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.apps.vault", "probe"]
 CHUNNEL_SERVER = {{**CHUNNEL_SERVER, **{changes!r}}}
 DEBUG = {debug!r}
 """
