@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Self
 
 from django.db import NotSupportedError
 from django.db.models import FilteredRelation, Prefetch, Q
 from django.db.models.constants import LOOKUP_SEP
+from django.utils import deprecation
 
 from ..plans import (
     Alias,
@@ -174,6 +176,8 @@ class Chaining(PlannedQuerySet):
             raise TypeError(
                 "'flat' is not valid when values_list is called with more than one field."
             )
+        if flat and not fields:
+            _warn_of_flat()
         lifter = self._lifter()
         names = tuple(
             lifter.expression(each)
@@ -363,3 +367,15 @@ def _fetch(lookup: Any, alias: str) -> Fetch:
             f"{queryset.model._chunnel_alias}; it takes one of {alias}."
         )
     return Fetch(lookup.prefetch_through, queryset._nested_plan(), lookup.to_attr)
+
+
+def _warn_of_flat() -> None:
+    """Warn as this Django does where ``values_list(flat=True)`` names no field."""
+    kind = getattr(deprecation, "RemovedInDjango2028Warning", None)
+    if kind is not None:
+        warnings.warn(
+            "Calling values_list() with no field name and flat=True is deprecated. Pass an "
+            "explicit field name instead, like 'pk'.",
+            kind,
+            stacklevel=3,
+        )

@@ -13,13 +13,14 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..plans import Call, Literal, OrderBy, Reverse, Slice
+from ..plans import Call, Dates, Datetimes, Literal, OrderBy, Reverse, Slice
 from ..plans.expressions import named_to_wire
 from ..plans.functions import FUNCTIONS
 from ..values import RowSet
 from .chaining import check_expressions
 from .combining import Combining
 from .expressions import default_alias
+from .keyed import OF_VALUES, Keyed, keyed
 from .models import RemoteInstance
 from .planned import Known, Question, Request
 from .relations import lead_back
@@ -379,7 +380,7 @@ class Evaluation(Combining):
         if id_list is not None:
             id_list = list(id_list)
         found = self._bulk(id_list, field_name)
-        return {} if found is None else {getattr(row, field_name): row for row in found}
+        return {} if found is None else found.read(found.queryset)
 
     async def ain_bulk(
         self, id_list: Iterable[Any] | None = None, *, field_name: str = "pk"
@@ -388,13 +389,16 @@ class Evaluation(Combining):
         if id_list is not None:
             id_list = list(id_list)
         found = self._bulk(id_list, field_name)
-        return {} if found is None else {getattr(row, field_name): row async for row in found}
+        return {} if found is None else found.read([row async for row in found.queryset])
 
-    def _bulk(self, id_list: list[Any] | None, field_name: str) -> Any:
+    def _bulk(self, id_list: list[Any] | None, field_name: str) -> Keyed | None:
         if self._sliced:
             raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
-        if self._row is not None:
+        row = self._row
+        if row is not None and not OF_VALUES:
             raise TypeError("in_bulk() cannot be used with values() or values_list().")
+        if isinstance(row, Dates | Datetimes):
+            raise TypeError(f"in_bulk() cannot be used with {self._iterable_class.__name__}.")
         model = self._held
         field = (
             next((one for one in model.fields if one.name == field_name), None) if model else None
@@ -405,8 +409,10 @@ class Evaluation(Combining):
                 f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't."
             )
         if id_list is None:
-            return self._clone()
-        return self.filter((f"{field_name}__in", id_list)) if id_list else None
+            return keyed(self._clone(), field_name)
+        if not id_list:
+            return None
+        return keyed(self.filter((f"{field_name}__in", id_list)), field_name)
 
 
 def _itself(value: Any) -> Any:

@@ -153,7 +153,7 @@ class Lifter:
         kind = type(value)
         for name, given in vars(value).items():
             kept = inspect.getattr_static(kind, name, None)
-            if name in known or name in _BOOKKEEPING or (kept is given and given is not None):
+            if name in known or name in _BOOKKEEPING or _is_default(kept, given):
                 continue  # a later Django sets what its class has: ``template`` of a Subquery
             if name != "output_field" and isinstance(
                 kept, cached_property | cached_property_of_django
@@ -431,3 +431,8 @@ def _unknown(value: Any) -> str:
                 f"{base.__name__}."
             )
     return f"{kind.__name__} is not supported by remote querysets."
+
+
+def _is_default(kept: Any, given: Any) -> bool:
+    """Say whether an attribute is what its class has, be it a copy that was unpickled."""
+    return kept is given is not None or (type(kept) is str is type(given) and kept == given)

@@ -48,7 +48,7 @@ class Nested:
             f"of a query of this database; list() fetches its values."
         )
 
-    get_compiler = resolve_expression
+    get_compiler = clear_ordering = resolve_expression
 
 
 class Description:

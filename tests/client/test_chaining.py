@@ -30,6 +30,7 @@ from django.db.models.query import (
 from chunnel import QueryRefused, remote, remotes
 from chunnel.client.chaining import row_names
 from chunnel.client.classes import remote_class
+from chunnel.client.keyed import OF_VALUES
 from chunnel.plans import (
     Alias,
     Annotate,
@@ -189,7 +190,7 @@ MISUSED = [
     lambda qs: qs.values("uid").defer("uid"),
     lambda qs: qs.values("uid").delete(),
     lambda qs: qs.values("uid").contains(1),
-    lambda qs: qs.values("uid").in_bulk([1]),
+    *([] if OF_VALUES else [lambda qs: qs.values("uid").in_bulk([1])]),
     lambda qs: qs.only(None),
     lambda qs: qs.contains(3),
     lambda qs: qs.dates("opened", "hour"),

@@ -218,7 +218,7 @@ def _set(expression: Any, name: str, value: Any) -> Any:
         (_set(StdDev("a"), "function", "EVIL"), "'function' set"),
         (_set(F("a"), "x", 1), "'x' set"),
         (_set(Case(When(a=1, then=1)), "template", "EVIL"), "'template' set"),
-        (Subquery(Account.objects.all(), template="EVIL"), "Subquery with template="),
+        (Subquery(Account.objects.all(), template="EVIL"), "Subquery with '?template"),
         (Case(When(a=1, then=1), function="EVIL"), "Case with function="),
         (F("a").bitand(1), "operator '&'"),
         (F("a")[:3], "Sliced is not"),

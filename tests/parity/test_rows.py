@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, F, Max, Value
 from django.db.models.functions import Length, Lower, Upper
 
+from chunnel.client.keyed import OF_VALUES
+
 from .cases import reading, requests, told
 
 ISBNS = [f"97800000{number:05d}" for number in (1, 2, 99)]
@@ -239,6 +241,34 @@ test_only = reading(
     }
 )
 
+IN_BULK_OF_VALUES: dict[str, Any] = {
+    "values": lambda lib: lib.Book.objects.order_by("pk").values("isbn").in_bulk(ISBNS),
+    "values by pk": lambda lib: (
+        lib.Book.objects.order_by("pk").values("pk", "title").in_bulk(ISBNS)
+    ),
+    "values without the key": lambda lib: (
+        lib.Book.objects.order_by("pk").values("title", low=Lower("title")).in_bulk(ISBNS)
+    ),
+    "tuples": lambda lib: lib.Book.objects.order_by("pk").values_list("title", "pk").in_bulk(ISBNS),
+    "tuples without the key": lambda lib: (
+        lib.Book.objects.order_by("pk").values_list("title", "pages").in_bulk(ISBNS)
+    ),
+    "all tuples": lambda lib: lib.Tag.objects.order_by("pk").values_list().in_bulk(),
+    "named tuples": lambda lib: {
+        key: row._asdict()
+        for key, row in lib.Publisher.objects.order_by("pk")
+        .values_list("id", "country", named=True)
+        .in_bulk(["Dusk"], field_name="name")
+        .items()
+    },
+    "flat values": lambda lib: (
+        lib.Book.objects.order_by("pk").values_list("title", flat=True).in_bulk(ISBNS)
+    ),
+    "flat keys": lambda lib: (
+        lib.Book.objects.order_by("pk").values_list("pk", flat=True).in_bulk(ISBNS)
+    ),
+}
+
 test_by_key = reading(
     {
         "in_bulk": lambda lib: lib.Book.objects.in_bulk(ISBNS),
@@ -260,9 +290,10 @@ test_by_key = reading(
         "in_bulk by what is not unique": requests(
             0, lambda lib: lib.Book.objects.in_bulk(["x"], field_name="title")
         ),
-        "in_bulk of values": requests(
-            0, lambda lib: lib.Book.objects.values("isbn").in_bulk(["1"])
-        ),
+        **{
+            f"in_bulk of {name}": requests(int(OF_VALUES), body)
+            for name, body in IN_BULK_OF_VALUES.items()
+        },
         "in_bulk of some": lambda lib: lib.Book.objects.filter(genre="novel").in_bulk(ISBNS),
         "get": lambda lib: lib.Book.objects.get(pk="9780000000003"),
         "get by two": lambda lib: lib.Loan.objects.get(desk="west", number=5),
