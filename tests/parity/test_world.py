@@ -46,5 +46,5 @@ def test_what_was_written_is_undone(both: Sides) -> None:
     assert dump(alias) == rows
     again = both.changing(lambda lib: lib.Publisher.objects.create(name="Fir").pk)
     assert again[0].value == again[1].value == found.value[2]
-    restore(alias, dump(alias), rows)
+    restore(alias, rows)
     assert dump(alias) == rows

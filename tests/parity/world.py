@@ -70,23 +70,30 @@ def world(kind: str, url: str) -> Iterator[World]:
     ).settings[alias]
     try:
         call_command("migrate", "library", database=alias, verbosity=0)
-        seed.fill(alias)
-        _reset_sequences(alias)
+        rows = fill(alias)
         command = ("-W", "error", "-m", "django", "runrpcserver", "127.0.0.1:0", "--noreload")
         environment = {
             "CHUNNEL_TEST_DATABASE_URL": url,
             "DJANGO_SETTINGS_MODULE": "tests.parity.settings",
         }
         with running(*command, env=environment) as server:
-            yield World(kind, alias, address_of(server), partial(server.has_said, ""), dump(alias))
+            yield World(kind, alias, address_of(server), partial(server.has_said, ""), rows)
     finally:
         connections[alias].close()
         del connections[alias]
         del connections.settings[alias]
 
 
-def restore(alias: str, now: Rows, then: Rows) -> None:
-    """Make the tables whose rows are no longer what they were the same again."""
+def fill(alias: str) -> Rows:
+    """Fill the empty tables of the library and return what they hold."""
+    seed.fill(alias)
+    _reset_sequences(alias)
+    return dump(alias)
+
+
+def restore(alias: str, then: Rows, now: Rows | None = None) -> None:
+    """Make the tables what they were. ``now`` is what they hold, if that is known."""
+    now = dump(alias) if now is None else now
     connection = connections[alias]
     quote = connection.ops.quote_name
     changed = [model for model in then if now[model] != then[model]]
@@ -161,7 +168,7 @@ class Sides:
             found = self.remote(body)
         finally:
             remote_rows = dump(alias)
-            restore(alias, remote_rows, self.world.rows)
+            restore(alias, self.world.rows, remote_rows)
         return local, found, told(local_rows), told(remote_rows)
 
 

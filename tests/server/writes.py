@@ -18,16 +18,18 @@ from chunnel.plans.expressions import named_to_wire
 from chunnel.protocol.messages import FailureCode
 from chunnel.values import InstanceRef
 from tests.parity.databases import database, settings_of
-from tests.parity.world import Router, restore
+from tests.parity.normal import Rows
+from tests.parity.world import Router, fill, restore
 
 from .caller import Caller, Failed, lent, served
 
 
 class Shelf(NamedTuple):
-    """A database with the library in it."""
+    """A database with the library in it; ``rows`` are those of the beginning."""
 
     kind: str
     alias: str
+    rows: Rows
 
 
 class Shelves(ExitStack):
@@ -69,9 +71,9 @@ def _filled(kind: str, folder: Path) -> Iterator[Shelf]:
         }
         try:
             call_command("migrate", "library", database=alias, verbosity=0)
-            restore(alias)
+            rows = fill(alias)
             connections[alias].close()
-            yield Shelf(kind, alias)
+            yield Shelf(kind, alias, rows)
         finally:
             connections[alias].close()
             del connections[alias]
@@ -159,5 +161,5 @@ def writing_for_good(shelf: Shelf) -> Iterator[Writes]:
             with served() as caller:
                 yield Writes(caller, shelf)
         finally:
-            restore(shelf.alias)
+            restore(shelf.alias, shelf.rows)
             connections[shelf.alias].close()
