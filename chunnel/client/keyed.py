@@ -17,7 +17,7 @@ from django import VERSION
 from ..plans import Plan, Values, ValuesList
 
 if TYPE_CHECKING:
-    from .planned import PlannedQuerySet
+    from .evaluation import Evaluation
 
 OF_VALUES = VERSION >= (6, 1)
 """Whether this Django takes rows that are no instances."""
@@ -34,7 +34,7 @@ class Keyed(NamedTuple):
         return {self.key(row): self.value(row) for row in rows}
 
 
-def keyed(queryset: PlannedQuerySet, name: str) -> Keyed:
+def keyed(queryset: Evaluation, name: str) -> Keyed:
     """Return how the rows of ``queryset`` are found by the field ``name``."""
     match queryset._row:
         case Values(names, _):
@@ -52,13 +52,13 @@ def keyed(queryset: PlannedQuerySet, name: str) -> Keyed:
     return Keyed(queryset, attrgetter(name), _itself)
 
 
-def _with(queryset: PlannedQuerySet, name: str) -> Any:
+def _with(queryset: Evaluation, name: str) -> Any:
     """Return the queryset with one more column, the first."""
     row = queryset._row
     assert isinstance(row, Values | ValuesList)
     names = row.names
     if not names and not row.expressions:
-        names = queryset._readable()  # type: ignore[operator]
+        names = queryset._readable()
         names = names[:1] if isinstance(row, ValuesList) and row.flat else names
     more: Any = row._replace(names=(name, *names))
     if isinstance(row, ValuesList):
