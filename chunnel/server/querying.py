@@ -22,7 +22,7 @@ from ..protocol.messages import FailureCode
 from ..values import RowSet
 from .deadlines import deadline
 from .failures import Refusal
-from .references import References
+from .references import referring
 from .replay import Query, Replay
 from .rows import check_rows, columns, in_batches, single
 from .scope import Scope
@@ -57,7 +57,7 @@ def evaluate(
         verdict = exposed.rules(scope.limits).check(plan, operation, expressions)
         scope.admit(exposed, verdict)
         with deadline(scope.deadline, root.db):
-            plan, expressions = _referring(scope, plan, expressions)
+            plan, expressions = referring(scope, plan, expressions)
             replay = Replay(scope)
             found = replay.refine(exposed, root, plan, shown=operation in _SHOWING)
             if operation == "aggregate":
@@ -78,7 +78,7 @@ def iterate(entry: Entry, args: list[Any], scope: Scope) -> Iterator[RowSet]:
     root = scope.root(exposed)
     with _refusing():
         scope.admit(exposed, exposed.rules(scope.limits).check(plan, "rows"))
-        plan, _ = _referring(scope, plan, ())
+        (plan,) = referring(scope, plan)
         found = Replay(scope).refine(exposed, root, plan)
     patience = scope.deadline - time.monotonic()
     opens = True
@@ -111,7 +111,7 @@ def manager(entry: Entry, wire: Any, scope: Scope) -> Any:
     plan = read_plan(wire)
     with _refusing():
         scope.admit(exposed, exposed.rules(scope.limits).check_steps(plan))
-        plan, _ = _referring(scope, plan, ())
+        (plan,) = referring(scope, plan)
         queryset = Replay(scope).query(plan, shown=False).queryset
     if hasattr(queryset, entry.attribute):
         return queryset
@@ -158,14 +158,6 @@ def _refusing() -> Iterator[None]:
         if error.call is not None:  # of another project, which code of this one has asked
             raise
         raise Refusal(FailureCode.QUERY_REFUSED, str(error)) from error
-
-
-def _referring(scope: Scope, plan: Plan, expressions: Any) -> tuple[Plan, Any]:
-    """Return both with instances in place of references."""
-    found = References(scope)
-    found.collect(plan)
-    found.collect(expressions)
-    return found.part(plan), found.part(expressions)
 
 
 # Evaluating
