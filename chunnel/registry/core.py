@@ -36,6 +36,7 @@ class Registry:
         self._models: dict[type[Any], ExposedModel] | None = None
         self._exceptions: dict[type[Any], str] | None = None
         self._labels: frozenset[str] | None = None
+        self._open: dict[str, Entry] | None = None
 
     # ``autodiscover_modules`` copies this attribute before each module and assigns the copy back if
     # the module fails; what was derived from it must go then.
@@ -50,28 +51,37 @@ class Registry:
 
     def _forget(self) -> None:
         self.revision += 1
-        self._models = self._exceptions = self._labels = None
+        self._models = self._exceptions = self._labels = self._open = None
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(list(self._entries.values()))
+        return iter(list(self._opened.values()))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._opened)
 
     def __bool__(self) -> bool:
         return True  # ``autodiscover_modules`` asks; an empty registry is one as well
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._opened
+
+    @property
+    def _opened(self) -> dict[str, Entry]:
+        """The entries that something can go through, which other entries have a say in."""
+        found = self._open
+        if found is None:
+            found = {name: each for name, each in self._entries.items() if _is_open(each)}
+            self._open = found
+        return found
 
     @property
     def entries(self) -> Mapping[str, Entry]:
         """Every entry by its name on the wire; read-only."""
-        return MappingProxyType(self._entries)
+        return MappingProxyType(self._opened)
 
     def find(self, name: str) -> Entry | None:
         """Return the entry of exactly this name, or None."""
-        return self._entries.get(name)
+        return self._opened.get(name)
 
     def add(self, *entries: Entry) -> None:
         """Add entries, all or none; raise AlreadyExposed naming both places if a name is taken."""
@@ -149,6 +159,12 @@ class Registry:
         name = f"{config.label}.{cls.__qualname__}"
         # A name that something else has already is not this class's.
         return name if name not in self._entries else None
+
+
+def _is_open(entry: Entry) -> bool:
+    """Say whether something can go through; along relations the models at their ends decide."""
+    relates = entry.kind == "write" and entry.attribute == "relate"
+    return not relates or entry.owner is None or entry.owner.relates
 
 
 registry = Registry()

@@ -143,6 +143,12 @@ class ExposedModel:
             and link.field.name in other.writable.columns
         )
 
+    @property
+    def relates(self) -> bool:
+        """Whether any relation to many rows may be written, here or at its other end."""
+        writable = self.writable
+        return bool(writable.many) or any(map(self.written_there, writable.reverse))
+
     def _refresh(self) -> None:
         """Forget what was said of other models if the registry has changed since."""
         if self._revision == self._registry.revision:

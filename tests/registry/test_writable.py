@@ -92,12 +92,20 @@ def test_the_other_end_of_a_foreign_key_is_open_where_its_column_is(shop: Variet
     maker = exposed(shop.maker, own, fields=["thing_set", "code"])
     assert set(doors(maker)) == {"relate"}
     assert not maker.written_there("thing_set")
+    assert "shop.Maker.relate" not in own
+    assert own.find("shop.Maker.relate") is None
     exposed(shop.thing, own, fields=["maker"], writable_fields=["maker"])
     assert maker.written_there("thing_set")
+    assert own.find("shop.Maker.relate") is doors(maker)["relate"]
+    assert "shop.Maker.relate" in own.entries
+    assert "shop.Maker.relate" in {entry.name for entry in own}
     assert [field.writable for field in maker.schema.fields] == [True, False]
     own.remove("shop.Thing")
+    assert "shop.Maker.relate" not in own
     exposed(shop.thing, own, fields=["maker", "title"], writable_fields=["title"])
     assert not maker.written_there("thing_set")
+    assert "shop.Maker.relate" not in own.entries
+    assert len(own) == len(list(own)) == len(own.entries)
     assert not maker.written_there("code")
     assert not maker.written_there("nothing")
 
