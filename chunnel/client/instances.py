@@ -19,6 +19,7 @@ _NOTHING: frozenset[str] = frozenset()
 OWN = frozenset(
     {
         "_adding",
+        "_deferred",
         "_edited",
         "_fetched",
         "_key",
@@ -46,6 +47,7 @@ class Instance:
     _fetched: tuple[str, ...] = ()
     _methods: tuple[str, ...] = ()
     _relations: tuple[Relation, ...] = ()
+    _deferred: tuple[str, ...] = ()  # columns that the query left out
     _edited: frozenset[str] = _NOTHING
     _related: dict[str, Any] | None = None  # what relations lead to, as far as it is here
     _adding: bool = False  # made here and never saved
@@ -151,6 +153,7 @@ class Instance:
         state["_fetched"] = tuple(names)
         state["_methods"], state["_relations"] = other._methods, other._relations
         state["_key"], state["_text"] = other._key, other._text
+        state["_deferred"] = other._deferred
         state["_adding"], state["_edited"] = False, kept
         if other._related:
             state["_related"] = {**(self._related or {}), **other._related}

@@ -138,7 +138,7 @@ class RemoteInstance(Saving, metaclass=InstanceType):
         if self._is_method(model, name):
             return RemoteMethod(self, name)
         field = find_field(model, name)
-        if field is None and self._may_be_new(name):
+        if field is None and name not in self._deferred and self._may_be_new(name):
             self._remote.schema_or_none()
             model = self._held
             if self._is_method(model, name):
@@ -146,6 +146,8 @@ class RemoteInstance(Saving, metaclass=InstanceType):
             field = find_field(model, name)
         if field is not None:
             return self._fetch(field, name)
+        if name in self._deferred:
+            return self._fetch_column(name, name)
         shown = self._shown(model, name)
         if shown is not None:
             return partial(display, self, shown)
@@ -169,14 +171,18 @@ class RemoteInstance(Saving, metaclass=InstanceType):
     def _fetch(self, field: FieldSchema, name: str) -> Any:
         if name == field.name and name != attname(field):  # a relation that leads nowhere
             raise self._not_fetched(name, "it leads to a model that is not exposed", "Nothing")
+        return self._fetch_column(name, field.name, attname(field))
+
+    def _fetch_column(self, name: str, column: str, attribute: str = "") -> Any:
+        attribute = attribute or name
         if self._peers is not None and self._key is not None:
-            fetch(self, attname(field), relation=False, column=field.name)
-            if attname(field) in self.__dict__:
-                return self.__dict__[attname(field)]
+            fetch(self, attribute, relation=False, column=column)
+            if attribute in self.__dict__:
+                return self.__dict__[attribute]
         if self._adding:
             raise self._not_fetched(name, "what it is by default is known over there", "save()")
         taken = ", ".join(self._fetched) or "no fields"
-        raise self._not_fetched(name, f"the query took {taken}", f"only({field.name!r})")
+        raise self._not_fetched(name, f"the query took {taken}", f"only({column!r})")
 
     def _shown(self, model: ModelSchema | None, name: str) -> str | None:
         """Return the name of the field that ``get_…_display`` shows, if ``name`` is that."""
@@ -262,12 +268,13 @@ def make_instance(
     text: str | None = None,
     methods: tuple[str, ...] = (),
     relations: tuple[Relation, ...] = (),
+    deferred: tuple[str, ...] = (),
 ) -> RemoteInstance:
     """Return an instance as it arrived."""
     made = object.__new__(instances_class(cls))
     state = made.__dict__
     state["_key"], state["_text"], state["_fetched"] = key, text, names
-    state["_methods"], state["_relations"] = methods, relations
+    state["_methods"], state["_relations"], state["_deferred"] = methods, relations, deferred
     state.update(zip(names, values, strict=True))
     return made
 
@@ -280,12 +287,13 @@ def make_instances(
     columns: Iterable[Iterable[Any]],
     methods: tuple[str, ...] = (),
     relations: tuple[Relation, ...] = (),
+    deferred: tuple[str, ...] = (),
 ) -> Iterator[RemoteInstance]:
     """Yield the instances that columns describe, with as little done for each as can be."""
     made_of = instances_class(cls)
     new = object.__new__
-    attributes = ("_key", "_text", "_fetched", "_methods", "_relations", *names)
-    same = (repeat(names), repeat(methods), repeat(relations))
+    attributes = ("_key", "_text", "_fetched", "_methods", "_relations", "_deferred", *names)
+    same = (repeat(names), repeat(methods), repeat(relations), repeat(deferred))
     for values in zip(keys, texts, *same, *columns, strict=False):
         made = new(made_of)
         made.__dict__.update(zip(attributes, values, strict=True))

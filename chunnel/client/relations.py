@@ -52,7 +52,8 @@ def is_forward_name(instance: Instance, name: str) -> bool:
     field = find_field(instance._held, name)
     if field is not None:
         return field.name == name and is_forward(field)
-    known = f"{name}_id" in instance.__dict__ or _has_related(instance, name)
+    key = f"{name}_id"
+    known = key in instance.__dict__ or key in instance._deferred or _has_related(instance, name)
     return known and name not in instance.__dict__
 
 

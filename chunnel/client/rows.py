@@ -36,7 +36,14 @@ def instances(
     keys = found.pop(PK_COLUMN)
     texts = found.pop(TEXT_COLUMN, None) or repeat(None)
     made: Iterable[RemoteInstance] = make_instances(
-        model, tuple(found), keys, texts, found.values(), rows.methods, rows.relations
+        model,
+        tuple(found),
+        keys,
+        texts,
+        found.values(),
+        rows.methods,
+        rows.relations,
+        rows.deferred,
     )
     peers = fetches_peers(model, mode)
     if peers or rows.related:
@@ -91,7 +98,7 @@ def _back(owners: list[RemoteInstance], related: Related) -> str:
 
 def read_instance(model: RemoteClass, row: InstanceRow, mode: str | None = None) -> RemoteInstance:
     """Return the instance that arrived alone."""
-    made = make_instance(model, row.pk, row.names, row.values, row.text, row.methods, row.relations)
+    made = make_instance(model, *row[1:])
     if fetches_peers(model, mode):
         join([made])
     return made

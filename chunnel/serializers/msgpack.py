@@ -178,8 +178,10 @@ def _pack_row(value: InstanceRow) -> Any:
     check_depth(values)
     names, methods = list(value.names), list(value.methods)
     parts = [value.model, value.pk, names, values, value.text, methods]
-    if value.relations:
+    if value.relations or value.deferred:
         parts.append(relation_parts(value.relations))
+    if value.deferred:
+        parts.append(list(value.deferred))
     return {_MARK_ROW: parts}
 
 
@@ -191,7 +193,7 @@ def _row_set_parts(value: RowSet, level: int) -> list[Any]:
     """Return a row set as an array; those within it have no mark of their own."""
     columns = list(map(pack_column, value.columns))
     parts = [value.model, list(value.names), columns, list(value.methods)]
-    if value.relations or value.related:
+    if value.relations or value.related or value.deferred:
         check_level(level)
         parts.append(relation_parts(value.relations))
         parts.append(
@@ -206,6 +208,8 @@ def _row_set_parts(value: RowSet, level: int) -> list[Any]:
                 for each in value.related
             ]
         )
+    if value.deferred:
+        parts.append(list(value.deferred))
     return parts
 
 

@@ -52,9 +52,10 @@ def build_ref(content: Any, lift: Lift | None) -> Any:
 def build_row(content: Any, lift: Lift | None) -> Any:
     """Return the InstanceRow, lifted.
 
-    It comes as ``[model, pk, names, values, text, methods]``, perhaps with relations behind.
+    It comes as ``[model, pk, names, values, text, methods]``, perhaps with relations behind,
+    and then perhaps with the names of deferred columns.
     """
-    model, pk, names, values, text, methods, *more = _of_length(content, 6, 7)
+    model, pk, names, values, text, methods, *more = _of_length(content, 6, 7, 8)
     _check_text(model)
     _check_names(names, values)
     check_depth(pk)
@@ -62,7 +63,10 @@ def build_row(content: Any, lift: Lift | None) -> Any:
     if text is not None:
         _check_text(text)
     relations = _relations(more[0]) if more else ()
-    row = InstanceRow(model, pk, tuple(names), tuple(values), text, _texts(methods), relations)
+    deferred = _texts(more[1]) if len(more) > 1 else ()
+    row = InstanceRow(
+        model, pk, tuple(names), tuple(values), text, _texts(methods), relations, deferred
+    )
     return _lifted(row, lift)
 
 
@@ -70,7 +74,7 @@ def build_row_set(content: Any, lift: Lift | None) -> Any:
     """Return the RowSet, lifted; those within it are not, since their owner knows what they are.
 
     It comes as ``[model, names, columns, methods]``, perhaps with relations and related rows
-    behind. A row set within is such a list.
+    behind, and then perhaps with the names of deferred columns. A row set within is such a list.
     """
     return _lifted(_row_set(content, 0), lift)
 
@@ -94,7 +98,7 @@ def relation_parts(relations: Sequence[Relation]) -> list[list[Any]]:
 
 
 def _row_set(content: Any, level: int) -> RowSet:
-    model, names, packed, methods, *more = _of_length(content, 4, 6)
+    model, names, packed, methods, *more = _of_length(content, 4, 6, 7)
     if model is not None:
         _check_text(model)
     _check_names(names, packed)
@@ -104,14 +108,17 @@ def _row_set(content: Any, level: int) -> RowSet:
     if not more:
         return RowSet(model, tuple(names), columns, _texts(methods))
     check_level(level)
-    relations, related = more
+    relations, related, *last = more
     if type(related) is not list:
         raise SerializationError("malformed: related rows are not an array")
     length = len(columns[0]) if columns else 0
     found = tuple(_related(each, length, level) for each in related)
     if len({each.name for each in found}) != len(found):
         raise SerializationError("malformed: related rows have a name twice")
-    return RowSet(model, tuple(names), columns, _texts(methods), _relations(relations), found)
+    deferred = _texts(last[0]) if last else ()
+    return RowSet(
+        model, tuple(names), columns, _texts(methods), _relations(relations), found, deferred
+    )
 
 
 def _related(content: Any, owners: int, level: int) -> Related:

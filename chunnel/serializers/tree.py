@@ -152,8 +152,10 @@ class _Writer:
         names, values = self.items(value.names, 0), self.items(value.values, 0)
         methods = self.items(value.methods, 0)
         content = [model, self.write(value.pk, 0), names, values, text, methods]
-        if value.relations:
+        if value.relations or value.deferred:
             content.append(self.relations(value.relations))
+        if value.deferred:
+            content.append(self.items(value.deferred, 0))
         return {"$row": content}
 
     def relations(self, relations: Sequence[Relation]) -> list[Any]:
@@ -170,7 +172,7 @@ class _Writer:
             columns.append([kind, self.items(parts, 0), *nulls])
         names, methods = self.items(value.names, 0), self.items(value.methods, 0)
         parts = [self.write(value.model, 0), names, columns, methods]
-        if value.relations or value.related:
+        if value.relations or value.related or value.deferred:
             check_level(level)
             parts.append(self.relations(value.relations))
             parts.append(
@@ -185,6 +187,8 @@ class _Writer:
                     for each in value.related
                 ]
             )
+        if value.deferred:
+            parts.append(self.items(value.deferred, 0))
         return parts
 
 

@@ -87,8 +87,9 @@ def single(rows: RowSet) -> RowSet | InstanceRow:
     assert rows.model is not None
     found = {name: column[0] for name, column in zip(rows.names, rows.columns, strict=True)}
     pk, text = found.pop(PK_COLUMN), found.pop(TEXT_COLUMN, None)
+    names, values = tuple(found), tuple(found.values())
     return InstanceRow(
-        rows.model, pk, tuple(found), tuple(found.values()), text, rows.methods, rows.relations
+        rows.model, pk, names, values, text, rows.methods, rows.relations, rows.deferred
     )
 
 

@@ -65,6 +65,11 @@ class View:
             self.columns = tuple(each.attname for each in self.exposed.fields if each in mask)
 
     @property
+    def deferred(self) -> tuple[str, ...]:
+        """The readable columns that do not travel."""
+        return tuple(name for name in self.exposed.attributes if name not in self.columns)
+
+    @property
     def computes(self) -> bool:
         """Whether code of the model has a say, for which an instance must be complete."""
         return self.exposed.shows_text or bool(self.properties)
@@ -121,7 +126,14 @@ class View:
 
     def _row_set(self, names: tuple[str, ...], found: tuple[Sequence[Any], ...]) -> RowSet:
         exposed = self.exposed
-        return RowSet(exposed.name, names, found, exposed.methods, exposed.relations)
+        return RowSet(
+            exposed.name,
+            names,
+            found,
+            exposed.methods,
+            exposed.relations,
+            deferred=self.deferred,
+        )
 
     def identity(self, instance: Model) -> Hashable:
         """Return what is equal for instances that would travel as equal rows."""

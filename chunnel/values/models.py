@@ -33,7 +33,8 @@ class InstanceRow(NamedTuple):
     """An instance as a result: its key and its readable fields, and what ``str()`` of it is.
 
     ``methods`` names the methods that may be called, and ``relations`` what leads to other rows
-    beside the columns, so that the receiver knows what it has.
+    beside the columns, so that the receiver knows what it has; ``deferred`` names the readable
+    columns that were left out.
     """
 
     model: str
@@ -43,6 +44,7 @@ class InstanceRow(NamedTuple):
     text: str | None = None
     methods: tuple[str, ...] = ()
     relations: tuple[Relation, ...] = ()
+    deferred: tuple[str, ...] = ()
 
 
 class RowSet(NamedTuple):
@@ -51,8 +53,8 @@ class RowSet(NamedTuple):
     ``model`` is None for plain rows (``values_list``). All columns are of equal length. Rows of a
     model always have a column of keys named PK_COLUMN and, where the server shows what ``str()`` of
     an instance is, one of texts named TEXT_COLUMN; the other columns are the readable fields.
-    ``methods`` and ``relations`` say of each of them what an InstanceRow says. ``related`` holds
-    the rows of other models that were fetched along.
+    ``methods``, ``relations`` and ``deferred`` say of each of them what an InstanceRow says.
+    ``related`` holds the rows of other models that were fetched along.
     """
 
     model: str | None
@@ -61,6 +63,7 @@ class RowSet(NamedTuple):
     methods: tuple[str, ...] = ()
     relations: tuple[Relation, ...] = ()
     related: tuple[Related, ...] = ()
+    deferred: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return the rows as tuples in order."""

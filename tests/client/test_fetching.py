@@ -60,6 +60,29 @@ class TestConfiguration:
 
 
 @pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("held", [False, True])
+def test_deferred_columns_raise(held: bool) -> None:
+    """Whether or not the schema is held, reading one says how to fetch it and asks nothing."""
+    if held:
+        remotes["economy"].schema()
+    several = list(books.only("title"))[0]  # noqa: RUF015 - all of them are fetched
+    alone = books.defer("pages", "publisher").get(isbn="9780000000001")
+    with assertNumRPCs(0):
+        for each in (several, alone, pickle.loads(pickle.dumps(alone))):
+            with pytest.raises(FieldNotFetched, match=r"only\('pages'\)"):
+                each.pages
+            with pytest.raises(FieldNotFetched, match="publisher"):
+                each.publisher_id
+            with pytest.raises(FieldNotFetched, match=r"select_related\('publisher'\)"):
+                each.publisher
+            assert not hasattr(each, "pages")
+            with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+                each.nothing
+    alone.refresh_from_db()
+    assert alone.pages == 41
+
+
+@pytest.mark.usefixtures("library")
 class TestPeers:
     """One request for all instances of the same result."""
 
@@ -75,6 +98,20 @@ class TestPeers:
         assert calls[0].args[0][1][-1] == ["only", ["pages"]]
         with assertNumRPCs(1):
             assert found[3].price == local.Book.objects.get(isbn=found[3].isbn).price
+
+    def test_deferred_columns_without_the_schema(self) -> None:
+        """The rows say what was left out, so one request for the values is enough."""
+        found = list(books.only("title").order_by("isbn").fetch_mode("peers"))
+        with assertNumRPCs(1):
+            assert [each.pages for each in found] == list(
+                local.Book.objects.order_by("isbn").values_list("pages", flat=True)
+            )
+        with assertNumRPCs(1):
+            assert found[1].publisher.name == "Blotter"
+        alone = books.defer("pages").fetch_mode("peers").get(isbn="9780000000001")
+        with assertNumRPCs(1):
+            assert pickle.loads(pickle.dumps(alone)).pages == 41
+        assert remotes["economy"].held_schema is None
 
     def test_without_the_schema(self) -> None:
         """It is fetched once, to know what is a field; nothing that others feel for asks."""

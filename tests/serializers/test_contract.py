@@ -22,7 +22,15 @@ from hypothesis import strategies as st
 
 from chunnel.exceptions import SerializationError
 from chunnel.serializers import Serializer
-from chunnel.values import InstanceRef, InstanceRow, Related, RowSet, TypeTable, WireType
+from chunnel.values import (
+    InstanceRef,
+    InstanceRow,
+    Related,
+    Relation,
+    RowSet,
+    TypeTable,
+    WireType,
+)
 from chunnel.values.limits import BLOB_SIZE, MAX_DEPTH, MAX_INT_BYTES, MAX_RELATED
 
 from . import strategies
@@ -56,6 +64,20 @@ def test_a_value_arrives_equal_in_type(serializer: Serializer, value: Any) -> No
 @settings(deadline=None)
 @given(value=strategies.row_sets())
 def test_row_sets_arrive_equal_in_type(serializer: Serializer, value: RowSet) -> None:
+    arrived = round_trip(serializer, value)
+    assert same(value, arrived), (value, arrived)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        InstanceRow("m.A", 1, ("a",), (2,), None, (), (), ("b", "c")),
+        InstanceRow("m.A", 1, (), (), "t", ("f",), (Relation("r", "m.B", True),), ("b",)),
+        RowSet("m.A", ("pk",), ([1],), deferred=("b", "c")),
+        RowSet("m.A", ("pk",), ([1],), ("f",), (Relation("r", "m.B", True, "a"),), (), ("b",)),
+    ],
+)
+def test_deferred_columns_arrive(serializer: Serializer, value: Any) -> None:
     arrived = round_trip(serializer, value)
     assert same(value, arrived), (value, arrived)
 

@@ -67,6 +67,13 @@ def test_relations_and_related_rows() -> None:
     assert build_query(["m.A"], None) == QuerySetRef("m.A")
 
 
+def test_deferred_columns() -> None:
+    row = InstanceRow("m.A", 1, (), (), None, (), (), ("a", "b"))
+    assert build_row(["m.A", 1, [], [], None, [], [], ["a", "b"]], None) == row
+    rows = RowSet("m.A", ("pk",), ([1],), (), (), (), ("a",))
+    assert build_row_set(["m.A", ["pk"], [["", [1]]], [], [], [], ["a"]], None) == rows
+
+
 def nested(levels: int) -> list[Any]:
     """Return a row set with so many others, each within the one before."""
     content: list[Any] = ["m", ["pk"], [["", [1]]], []]
@@ -132,7 +139,9 @@ def test_malformed_own_values_are_refused(content: Any) -> None:
         ["m", 1, [], [], None, [], [[1, "m.B", True]]],
         ["m", 1, [], [], None, [], [["b", 1, True]]],
         ["m", 1, [], [], None, [], [["b", "m.B", 1]]],
-        ["m", 1, [], [], None, [], [], []],
+        ["m", 1, [], [], None, [], [], None],
+        ["m", 1, [], [], None, [], [], [1]],
+        ["m", 1, [], [], None, [], [], [], []],
     ],
 )
 def test_malformed_rows_are_refused(content: Any) -> None:
@@ -151,7 +160,9 @@ def test_malformed_rows_are_refused(content: Any) -> None:
         ["m", [], [], [1]],
         ["m", [], [], ("f",)],
         ["m", [], [], [], []],
-        ["m", [], [], [], [], [], []],
+        ["m", [], [], [], [], [], [], []],
+        ["m", [], [], [], [], [], None],
+        ["m", [], [], [], [], [], [1]],
         ["m", [], [], [], [], None],
         ["m", [], [], [], None, []],
         ["m", [], [], [], [["b"]], []],

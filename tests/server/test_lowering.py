@@ -47,6 +47,7 @@ class TestInstances:
         with django_assert_num_queries(0):  # type: ignore[operator]
             row = lower(account)
         assert row.names == ("uid", "owner")
+        assert row.deferred == ("balance", "opened", "kind", "branch_id")
 
     def test_unsaved(self) -> None:
         row = lower(Account(uid=7, owner="x", opened=datetime.datetime(2026, 1, 1)))
