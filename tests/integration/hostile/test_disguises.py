@@ -268,7 +268,7 @@ def test_errors_tell_nothing_of_it(victim: Victim, door: str) -> None:
 
 
 def test_the_schema_has_what_is_declared_and_no_more(victim: Victim) -> None:
-    """The same for everybody: ``has_view_permission`` is asked for rows, and here are only names."""
+    """It is the same for everybody: hooks narrow rows, and here are only names."""
     with vault(victim, lines=0) as found:
         told = repr(found.attacker.result("chunnel.schema"))
         assert "Ledger" in told
