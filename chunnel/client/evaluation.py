@@ -40,8 +40,8 @@ class Evaluation(Combining):
         rows = read_rows(self.model, batch, self._row, self._mode)
         return rows if self._known is None else map(self._led_back, rows)
 
-    def _fetched(self) -> Iterator[Any]:
-        found = self._perform(self._evaluation("rows", finish=_itself))
+    def _fetched(self, request: Request | None = None) -> Iterator[Any]:
+        found = self._perform(request or self._evaluation("rows", finish=_itself))
         if isinstance(found, RowSet):
             yield from self._read(found)
             return
@@ -49,8 +49,8 @@ class Evaluation(Combining):
             for batch in found:
                 yield from self._read(batch)
 
-    async def _afetched(self) -> AsyncIterator[Any]:
-        found = await self._aperform(self._evaluation("rows", finish=_itself))
+    async def _afetched(self, request: Request | None = None) -> AsyncIterator[Any]:
+        found = await self._aperform(request or self._evaluation("rows", finish=_itself))
         if isinstance(found, RowSet):
             for row in self._read(found):
                 yield row
@@ -122,12 +122,8 @@ class Evaluation(Combining):
     def _streamed(self, chunk_size: int) -> Iterator[Any]:
         if self._result_cache is not None:
             yield from self._result_cache
-        elif self._source is not None:
-            yield from self._fetched()
         else:
-            with self._perform(self._iteration(chunk_size)) as batches:
-                for batch in batches:
-                    yield from self._read(batch)
+            yield from self._fetched(self._iteration(chunk_size))
 
     async def aiterator(self, chunk_size: int = CHUNK_SIZE) -> AsyncIterator[Any]:
         """Yield the rows as they arrive, and keep none. ``chunk_size`` rows travel at a time."""
@@ -136,17 +132,21 @@ class Evaluation(Combining):
         if self._result_cache is not None:
             for row in self._result_cache:
                 yield row
-        elif self._source is not None:
-            async for row in self._afetched():
-                yield row
         else:
-            async with await self._aperform(self._iteration(chunk_size)) as batches:
-                async for batch in batches:
-                    for row in self._read(batch):
-                        yield row
+            async for row in self._afetched(self._iteration(chunk_size)):
+                yield row
 
     def _iteration(self, chunk_size: int) -> Request:
         asked = self._evaluation("rows", finish=_itself)
+        if self._source is not None:
+            options = asked.options
+            assert options.refine is not None
+            return asked._replace(
+                options=options.replace(
+                    meta={**options.meta, "stream": True},
+                    refine=[options.refine[0], "iterator", chunk_size],
+                )
+            )
         return asked._replace(name=f"{asked.name}.iterator", args=(asked.args[0], chunk_size))
 
     # One row

@@ -35,7 +35,7 @@ from .lowering import Lowering
 from .outflow import BESIDE, Outflow
 from .references import resolve
 from .scope import Scope
-from .streaming import AsyncStreamJob, Flusher, StreamJob
+from .streaming import ITERATOR, AsyncStreamJob, Flusher, StreamJob, wants_stream
 from .zones import in_zone_of_caller, zone_of_caller
 
 if TYPE_CHECKING:
@@ -122,7 +122,10 @@ class Dispatcher:
             entry = self._builtins.get(call.name)
         elif not entry.callable:
             entry = None
-        job = _JOBS["call" if entry is None else entry.style](self, peer, call, entry)
+        style = "call" if entry is None else entry.style
+        if entry is not None and wants_stream(entry, call.meta):
+            style = "stream"
+        job = _JOBS[style](self, peer, call, entry)
         self._open[peer, call.call_id] = job
         return job
 
@@ -433,9 +436,15 @@ class Dispatcher:
             )
         exposed = self.registry.model_named(found.model)
         assert exposed is not None
-        scope = self._scope(request)
+        scope, asked = self._scope(request), request.refining or []
+        if len(asked) == 3 and asked[1] == ITERATOR:
+            if wants_stream(request.target, scope.served.meta):
+                args = (asked[0], asked[2])
+                rows = querying.iterate_on(exposed, result, args, scope, request.name)
+                return in_zone_of_caller(scope.served, rows)
+            asked = [asked[0], "rows"]
         with zone_of_caller(scope.served):
-            return querying.evaluate(exposed, result, request.refining or [], scope, request.name)
+            return querying.evaluate(exposed, result, asked, scope, request.name)
 
 
 def _check(entry: Entry, args: Any, kwargs: dict[str, Any]) -> None:

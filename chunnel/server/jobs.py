@@ -192,7 +192,7 @@ class ServedJob:
         )
         request.has_refs = refs
         if refining is not None:
-            if not _may_be_refined(entry):
+            if not may_be_refined(entry):
                 raise Refusal(
                     FailureCode.REFUSED,
                     f"{call.name} takes no plan for what it returns; that takes a plain function "
@@ -282,7 +282,8 @@ class ServedJob:
         return None if answer is None else Reply(self.peer, answer)
 
 
-def _may_be_refined(entry: Entry) -> bool:
+def may_be_refined(entry: Entry) -> bool:
+    """Say whether a call may bring a plan for the queryset that it returns."""
     return (
         entry.kind in {"function", "manager", "method"}
         and entry.style in {"call", "coroutine"}

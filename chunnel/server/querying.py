@@ -72,10 +72,16 @@ def iterate(entry: Entry, args: list[Any], scope: Scope) -> Iterator[RowSet]:
     a stream as a whole has none.
     """
     exposed = _owner(entry)
+    return iterate_on(exposed, scope.root(exposed), args, scope, entry.name)
+
+
+def iterate_on(
+    exposed: ExposedModel, root: QuerySet[Any], args: Sequence[Any], scope: Scope, name: str
+) -> Iterator[RowSet]:
+    """The same for rows of ``root``, a queryset of this model's instances."""
     if len(args) != 2 or type(args[1]) is not int or args[1] < 1:
-        raise Refusal(FailureCode.MALFORMED, f"{entry.name} takes a plan and a number of rows.")
+        raise Refusal(FailureCode.MALFORMED, f"{name} takes a plan and a number of rows.")
     plan, size = read_plan(args[0]), min(args[1], LARGEST_CHUNK)
-    root = scope.root(exposed)
     with _refusing():
         scope.admit(exposed, exposed.rules(scope.limits).check(plan, "rows"))
         (plan,) = referring(scope, plan)

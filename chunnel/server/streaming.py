@@ -22,25 +22,30 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
 
 from ..protocol.credit import Allowance
 from ..protocol.messages import Chunk, Credit, End, FailureCode, Message
 from ..values import RowSet
 from . import hygiene
 from .failures import Refusal
-from .jobs import SMALL, CoroutineJob, Reply, ServedJob
+from .jobs import SMALL, CoroutineJob, Reply, ServedJob, may_be_refined
 from .outflow import IDLE
 from .rows import cut, length
 
 if TYPE_CHECKING:
+    from ..middleware import Request
+    from ..registry import Entry
     from .outflow import Outflow
     from .pools.base import Style
 
+ITERATOR = "iterator"  # the operation of a plan that asks for a stream
 MOST_ITEMS = 500  # of one chunk: beyond it packing gains nothing
 CHUNK_BYTES = 64 * 1024  # what a chunk's body aims at
 PATIENCE = 0.01  # seconds an item may wait for company
@@ -116,8 +121,23 @@ class Batch:
         return Chunk(job.call.call_id, count, body, blobs)
 
 
+def wants_stream(entry: Entry, meta: Mapping[str, Any]) -> bool:
+    """Say whether the rows of the queryset that a plain call returns are to be streamed."""
+    return entry.style == "call" and may_be_refined(entry) and meta.get("stream") is True
+
+
+def check_iterates(request: Request) -> None:
+    """Raise the refusal if a plain call shall be a stream of anything but rows."""
+    refining = request.refining
+    if refining is None or len(refining) != 3 or refining[1] != ITERATOR:
+        raise Refusal(
+            FailureCode.MALFORMED,
+            f"{request.name} is no stream; a plan with {ITERATOR!r} makes one of what it returns.",
+        )
+
+
 class StreamJob(ServedJob):
-    """A call to a generator function."""
+    """A call to a generator function, or one whose queryset is read as its caller takes it."""
 
     style: Style = "stream"
 
@@ -205,7 +225,14 @@ class StreamJob(ServedJob):
 
     def _answer(self) -> Message | Outflow:
         request = self._admit()
-        self._iterator = iter(self.dispatcher.handle(request))
+        entry = request.target
+        if entry.style != "stream":
+            check_iterates(request)
+        if entry.atomic:
+            with transaction.atomic(using=None if entry.atomic is True else entry.atomic):
+                self._iterator = iter(self.dispatcher.handle(request))
+        else:
+            self._iterator = iter(self.dispatcher.handle(request))
         self._post(Chunk(self.call.call_id))
         if not self.dispatcher.borrowed:
             self.dispatcher.flusher.add(self)

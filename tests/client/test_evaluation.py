@@ -324,6 +324,32 @@ def test_iterating_streams() -> None:
     assert not books.is_evaluated
 
 
+def test_iterating_over_what_a_call_returned() -> None:
+    """A stream as well, in row sets of the size that was asked for."""
+    cheap = remote.economy.library.cheap_books(Decimal(30)).order_by("pk")
+    expected = [each.pk for each in local.Book.objects.filter(price__lt=30).order_by("pk")]
+    with assertNumRPCs(1) as calls:
+        assert [each.pk for each in cheap.iterator(chunk_size=2)] == expected
+    assert calls[0].name == "library.cheap_books"
+    titles = cheap.values_list("pk", flat=True).using(meta={"tenant.id": 7})
+    assert list(titles.iterator(chunk_size=3)) == expected
+    with assertNumRPCs(1):
+        rows = cheap.iterator(chunk_size=2)
+        assert next(rows).pk == expected[0]
+        rows.close()
+    assert not cheap.is_evaluated
+
+    async def main() -> list[Any]:
+        return [each.pk async for each in cheap.aiterator(chunk_size=2)]
+
+    with assertNumRPCs(1):
+        assert asyncio.run(main()) == expected
+    nothing = cheap.filter(price__lt=0)
+    assert list(nothing.iterator()) == []
+    of_manager = there.Book.filter(genre="novel").cheap(Decimal(30)).order_by("isbn")
+    assert list(of_manager.iterator(chunk_size=1)) == list(of_manager)
+
+
 def test_many_rows_of_a_function() -> None:
     """A queryset that a call returned is asked, refined and iterated over like any other."""
     cheap = remote.economy.library.cheap_books(Decimal(30))

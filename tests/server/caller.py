@@ -164,6 +164,13 @@ class Caller:
         body = self.serializer.dumps([list(args), kwargs, [plan.to_wire(), op]]).body
         return self(name, _body=body)
 
+    def iterate_refined(
+        self, name: str, plan: Plan, size: int, /, *args: Any, stream: Any = True
+    ) -> Any:
+        """Call a function and read the queryset that it returns as a stream."""
+        body = self.serializer.dumps([list(args), {}, [plan.to_wire(), "iterator", size]]).body
+        return self(name, _body=body, _meta={"stream": stream})
+
     def iterate(self, plan: Plan, size: int = 100, **more: Any) -> list[Any]:
         """Return the chunks of a plan's rows."""
         found: list[Any] = self(f"{plan.model}.objects.iterator", plan.to_wire(), size, **more)

@@ -155,3 +155,75 @@ def exposed_for_a_while(registry: Registry) -> Iterator[Callable[..., Any]]:
     finally:
         for name in names:
             registry.remove(name)
+
+
+def _uids(chunks: list[RowSet]) -> list[int]:
+    return [uid for rows in chunks for uid in rows.columns[rows.names.index("uid")]]
+
+
+@pytest.mark.usefixtures("accounts")
+class TestStreams:
+    """With ``iterator`` the rows of what a call returned are read as they are taken."""
+
+    EVERY = Plan("bank.Account")
+
+    def test_every_row_set_has_as_many_rows_as_were_asked_for(self, call: Caller) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            chunks = call.iterate_refined("bank.rich", self.EVERY, 2, Decimal(-1000))
+        assert len(queries) == 1
+        assert [len(rows.columns[0]) for rows in chunks] == [2, 2, 1]
+        assert _uids(chunks) == [1, 2, 3, 4, 5]
+
+    def test_refined(self, call: Caller) -> None:
+        asked = self.EVERY.then(Filter(Leaf("uid__gt", 3)))
+        assert _uids(call.iterate_refined("bank.rich", asked, 10, Decimal(-1000))) == [4, 5]
+
+    def test_without_a_stream_the_rows_come_at_once(self, call: Caller) -> None:
+        for stream in (None, False, 1):
+            rows = call.iterate_refined("bank.rich", self.EVERY, 2, Decimal(-1000), stream=stream)
+            assert _uids([rows]) == [1, 2, 3, 4, 5]
+
+    def test_of_a_manager_method(self, call: Caller, library: None) -> None:
+        books = Plan("library.Book")
+        body = call.serializer.dumps([[books.to_wire()], {}, [books.to_wire(), "iterator", 3]]).body
+        chunks = call("library.Book.objects.cheap", _body=body, _meta={"stream": True})
+        assert {len(rows.columns[0]) for rows in chunks[:-1]} == {3}
+
+    def test_atomic(self, call: Caller) -> None:
+        with exposed_for_a_while(call.dispatcher.registry) as expose_it:
+            expose_it(Account.objects.all, name="safe", effect="read", atomic=True)
+            assert len(_uids(call.iterate_refined("bank.safe", self.EVERY, 3))) == 5
+
+    def test_the_gate_stands_before_it(self, call: Caller) -> None:
+        asked = self.EVERY.then(Filter(Leaf("secret__startswith", "s")))
+        with pytest.raises(Failed) as raised:
+            call.iterate_refined("bank.rich", asked, 2, Decimal(-1000))
+        assert raised.value.code == FailureCode.QUERY_REFUSED
+
+    @pytest.mark.parametrize("size", [0, -1, True, "2", None])
+    def test_a_number_of_rows(self, call: Caller, size: Any) -> None:
+        with pytest.raises(Failed, match="a number of rows") as raised:
+            call.iterate_refined("bank.rich", self.EVERY, size, Decimal(-1000))
+        assert raised.value.code == FailureCode.MALFORMED
+
+    def test_nothing_else_becomes_a_stream(self, call: Caller) -> None:
+        meta = {"stream": True}
+        with pytest.raises(Failed, match="is no stream") as raised:
+            call("bank.balance", 1, _meta=meta)
+        assert raised.value.code == FailureCode.MALFORMED
+        rows = call.serializer.dumps([[], {}, [self.EVERY.to_wire(), "rows"]]).body
+        with pytest.raises(Failed, match="is no stream"):
+            call("bank.rich", _body=rows, _meta=meta)
+        assert call("bank.echo", 5, _meta=meta) == 5  # it may write, and is never refined
+        with pytest.raises(Failed, match="returned no queryset"):
+            call.iterate_refined("bank.balance", self.EVERY, 2, 1)
+
+
+def test_streams_in_threads(away: Caller) -> None:
+    make_accounts([10, 20, 30])
+    with exposed_for_a_while(away.dispatcher.registry) as expose_it:
+        expose_it(_everybody, name="everybody", effect="read")
+        every = Plan("bank.Account")
+        chunks = away.iterate_refined("bank.rich", every, 2, Decimal(0))
+        assert [len(rows.columns[0]) for rows in chunks] == [2, 1]
+        assert len(_uids([away.iterate_refined("bank.everybody", every, 2)])) == 3
