@@ -9,6 +9,7 @@ remote field passes for one of the class that it has over there (``isinstance``)
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from django import VERSION
@@ -109,6 +110,18 @@ class RemoteField:
     def __hash__(self) -> int:
         return hash((self.model, self._schema.name))
 
+    def __lt__(self, other: object) -> bool:
+        """Sort as the model over there declares them, as Django's fields sort."""
+        if not isinstance(other, RemoteField):
+            return NotImplemented
+        return self._place < other._place
+
+    @property
+    def _place(self) -> int:
+        declared = self.model._meta._schema.fields  # noqa: SLF001 - the options of ours
+        names = [each.name for each in declared]
+        return names.index(self._schema.name) if self._schema.name in names else len(names)
+
     @property
     def related_model(self) -> RemoteClass | None:
         """The model that a relation leads to; None where it is not exposed, and for columns."""
@@ -170,6 +183,16 @@ class RemoteEnd:
         self.multiple = field.many_to_many or not field.one_to_one
         self.remote_field = field
         self.verbose_name = field.verbose_name
+
+    @property
+    def through(self) -> Any:
+        """The model between, of a many-to-many. Nobody here sees it.
+
+        Libraries ask it one thing, whether rows can be added without it, and that the remote says.
+        """
+        if not self.many_to_many:
+            return None
+        return SimpleNamespace(_meta=SimpleNamespace(auto_created=self.field.editable))
 
     def __repr__(self) -> str:
         return f"<the other end of {self.field!r}>"

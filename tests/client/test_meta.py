@@ -174,6 +174,16 @@ class TestWhatLibrariesAsk:
                 assert same == field
                 assert vars(same).keys() == vars(field).keys()
 
+    def test_the_order_of_fields(self) -> None:
+        """They sort as they are declared; libraries sort them before they show them."""
+        meta = shelf.Book._meta
+        declared = [*meta.many_to_many, *meta.fields]
+        names = [field.name for field in sorted(declared)]
+        assert names[:5] == ["isbn", "title", "publisher", "authors", "tags"]
+        assert len(names) == len(declared)
+        with pytest.raises(TypeError):
+            sorted([meta.pk, 5])
+
     def test_lookups_and_limits(self) -> None:
         field = shelf.Book._meta.get_field("added")
         assert field.get_lookup("gte").lookup_name == "gte"

@@ -102,6 +102,17 @@ def test_filters_of_a_model() -> None:
         assert [loan.number for loan in loans.qs] == [0, 10]
 
 
+def test_filters_of_all_fields() -> None:
+    class TagFilter(django_filters.FilterSet):
+        class Meta:
+            model = library.Tag
+            fields = "__all__"
+
+    assert list(TagFilter.base_filters) == ["slug", "label"]
+    with assertNumRPCs(1):
+        assert [tag.slug for tag in TagFilter({"label": "Rare"}).qs] == ["rare"]
+
+
 def test_a_view() -> None:
     view = FilterView.as_view(
         filterset_class=BookFilter,

@@ -218,6 +218,36 @@ class TestModelSerializer:
         assert len(found["books"]) == 4
         assert found["pupils"] == [3, 4]
 
+    def test_a_relation_to_many_of_its_own(self) -> None:
+        """It can be written where the remote says so."""
+
+        class BookSerializer(serializers.ModelSerializer[Any]):
+            class Meta:
+                model = library.Book
+                fields = ("isbn", "tags", "authors")
+
+        book = library.Book.objects.prefetch_related("tags", "authors").get(pk="9780000000001")
+        with assertNumRPCs(0):
+            found = BookSerializer(book).data
+        assert set(found["tags"]) == {tag.slug for tag in book.tags.all()}
+        fields = BookSerializer().fields
+        assert not fields["tags"].read_only
+        assert fields["authors"].read_only
+
+    def test_all_fields(self) -> None:
+        class BookModelSerializer(serializers.ModelSerializer[Any]):
+            class Meta:
+                model = library.Book
+                fields = "__all__"
+
+        books = library.Book.objects.prefetch_related("authors", "tags")
+        with assertNumRPCs(1):
+            found = BookModelSerializer(books.get(pk="9780000000001")).data
+        assert set(found) == {
+            field.name for field in (*library.Book._meta.fields, *library.Book._meta.many_to_many)
+        }
+        assert (found["price"], found["publisher"], found["tags"]) == ("4.49", 2, ["rare"])
+
     def test_writing(self) -> None:
         class TagModelSerializer(serializers.ModelSerializer[Any]):
             class Meta:
