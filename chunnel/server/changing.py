@@ -9,8 +9,8 @@ The rules:
   those that the call may see. What is plain among the values is judged by the field; what is
   computed is the database's to judge.
 * A relation is set to a computed value only where its model hides no rows from the call.
-* What a deletion takes along is Django's to say. Of it only exposed models are named that the call
-  may view.
+* What a deletion takes along is Django's to say. Of it only rows of exposed models are named and
+  counted that the call may view.
 """
 
 from __future__ import annotations
@@ -262,10 +262,10 @@ def _deleted(writer: Writer, result: Any) -> list[Any]:
         return [result, {}]
     if not isinstance(result, tuple) or len(result) != 2:
         return [0, {}]
-    total, labels = result
+    _, labels = result
     found = {}
     for label, count in labels.items():
         exposed = writer.scope.registry.model(apps.get_model(label))
         if exposed is not None and exposed.rpc.has_view_permission(writer.scope.served):
             found[exposed.name] = count
-    return [total, found]
+    return [sum(found.values()), found]

@@ -235,7 +235,9 @@ test_delete = writing(
             "NotExposed", "does not allow delete", lambda lib: lib.Item.objects.all().delete()
         ),
         # How many rows went of models that are not exposed is not told by name.
-        "an instance": requests(2, lambda lib: lib.Tag.objects.get(pk="rare").delete()[0]),
+        "an instance": requests(
+            2, lambda lib: lib.Tag.objects.get(pk="rare").delete()[1]["library.Tag"]
+        ),
         "an instance with what depends": requests(
             2, lambda lib: lib.Author.objects.get(pk=3).delete()
         ),
@@ -389,7 +391,7 @@ async def asave(lib: Any) -> Any:
 
 async def adelete(lib: Any) -> Any:
     tag = await lib.Tag.objects.aget(pk="rare")
-    return (await tag.adelete())[0]
+    return (await tag.adelete())[1]["library.Tag"]
 
 
 async def aadd(lib: Any) -> Any:
