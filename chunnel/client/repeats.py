@@ -32,6 +32,20 @@ MOST: Final = 5  # times: rows of the shortest list worth fetching at once
 MOST_KINDS: Final = 1_000  # of requests counted in one thread or task, which are then forgotten
 MOST_LINES: Final = 1_000  # told and remembered
 
+_WRITING: Final = frozenset(
+    {
+        "save",
+        "delete",
+        "relate",
+        "create",
+        "bulk_create",
+        "get_or_create",
+        "update_or_create",
+        "update",
+        "bulk_update",
+    }
+)
+
 _OURS = str(Path(__file__).parent.parent) + "/"
 _FOREIGN = (
     str(Path(django.__file__).parent) + "/",
@@ -102,14 +116,14 @@ def _begin_anew(**kwargs: Any) -> None:  # noqa: ARG001
 
 def _way(name: str) -> str:
     """Say what to do instead."""
+    if name.rpartition(".")[2] in _WRITING:
+        return "update(), bulk_update(), bulk_create() and set() write many rows at once"
     if ".objects" in name:
         return (
             "select_related() and prefetch_related() fetch along what instances lead to, "
             'fetch_mode("peers") fetches what is missing for all instances of a result, and '
             "in_bulk() or filter(pk__in=…) many rows by key"
         )
-    if name.endswith((".save", ".delete", ".relate")):
-        return "update(), bulk_update(), bulk_create() and set() write many rows at once"
     return "let it take a list, and call it once"
 
 

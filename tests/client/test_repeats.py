@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 import re
@@ -21,7 +22,7 @@ from django.core.signals import request_finished, request_started
 from django.template import Context, Engine
 from django.test import override_settings
 
-from chunnel import remote
+from chunnel import NotExposed, remote
 from chunnel.client import repeats
 from chunnel.client.repeats import MOST, RepeatedRequestWarning
 
@@ -67,6 +68,12 @@ def _one_by_one(count: int = ROUNDS) -> None:
         accounts.filter(uid=uid).first()  # the query
 
 
+def _made_one_by_one(count: int = ROUNDS) -> None:
+    for uid in range(count):
+        with contextlib.suppress(NotExposed):
+            economy.bank.Account.objects.create(uid=uid)  # the row
+
+
 @pytest.mark.usefixtures("bank")
 class TestLoops:
     @pytest.mark.parametrize(
@@ -74,6 +81,7 @@ class TestLoops:
         [
             (_balances, "# the call", "economy.bank.balance ", "take a list"),
             (_one_by_one, "# the query", "economy.bank.Account.objects ", "in_bulk"),
+            (_made_one_by_one, "# the row", "economy.bank.Account.objects.create ", "bulk_create"),
         ],
     )
     def test_the_line_is_named_once(self, loop: Any, text: str, name: str, way: str) -> None:
