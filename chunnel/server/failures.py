@@ -55,6 +55,11 @@ _PLAIN = (
 )
 
 
+# What Django says of unions and their like, on databases that cannot do it.
+_COMPOUND = frozenset(
+    f"{what} not allowed in subqueries of compound statements."
+    for what in ("ORDER BY", "LIMIT/OFFSET")
+)
 _UNFIT = (TypeError, ValueError, ArithmeticError, FieldError, ValidationError, DataError)
 
 
@@ -165,7 +170,9 @@ def _by_database(error: BaseException) -> bool:
 
     That something is not supported Django itself says of most queries, before it asks anybody.
     """
-    by_django = isinstance(error, NotSupportedError) and error.__cause__ is None
+    by_django = error.__cause__ is None and (
+        isinstance(error, NotSupportedError) or str(error) in _COMPOUND
+    )
     return isinstance(error, Error) and not by_django
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import FieldError, PermissionDenied, ValidationError
-from django.db import DataError, IntegrityError, NotSupportedError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, NotSupportedError, OperationalError
 
 from chunnel.context import ServedCall
 from chunnel.exceptions import (
@@ -129,6 +129,14 @@ class TestRaised:
         assert details(failure)["args"] == [str(error)]
         error.__cause__ = RuntimeError("from the driver")
         assert "contains" not in made(error).message
+
+    @pytest.mark.parametrize("what", ["ORDER BY", "LIMIT/OFFSET"])
+    def test_what_django_does_not_combine_is_told(self, what: str) -> None:
+        error = DatabaseError(f"{what} not allowed in subqueries of compound statements.")
+        assert made(error).message == str(error)
+        assert "secret" not in made(DatabaseError(f"{error} secret")).message
+        error.__cause__ = RuntimeError("from the driver")
+        assert what not in made(error).message
 
     def test_what_was_written_for_the_caller_is_told(self) -> None:
         """Under the name that callers know, whatever ours is."""
