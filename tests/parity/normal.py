@@ -52,7 +52,8 @@ class Outcome(NamedTuple):
             if in_order or not isinstance(self.value, list):
                 return self.value
             return [self.value[0], *sorted(self.value[1:], key=repr)]
-        kind = type(self.error).__name__
+        # Later Djangos have a class of their own for it, which earlier ones could not be told of.
+        kind = type(self.error).__name__.replace("NotUpdated", "DatabaseError")
         if isinstance(self.error, DatabaseError) and kind != "NotSupportedError":
             return ("raised", kind)
         return ("raised", kind, message(self.error))
