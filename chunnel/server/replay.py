@@ -255,7 +255,7 @@ class _Steps:
         for plan in plans:
             self._check_part(plan)
         queryset = self._select(queryset)
-        others = [self._replay.query(plan, shown=True).queryset for plan in plans]
+        others = [self._replay.query(plan, shown=self._shown).queryset for plan in plans]
         paths = relations.selected(self._plan)
         for plan, other in zip(plans, others, strict=True):
             check_alike(

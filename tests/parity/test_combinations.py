@@ -57,6 +57,19 @@ test_sets = reading(
             .union(lib.Author.objects.filter(active=False))
             .order_by("name")[3]
         ),
+        "union of what has a declared annotation, counted": lambda lib: (
+            lib.Publisher.objects.order_by()
+            .filter(id__lt=3)
+            .union(lib.Publisher.objects.order_by().filter(id=3))
+            .count()
+        ),
+        "union of related rows, is there any": lambda lib: (
+            lib.Loan.objects.order_by()
+            .select_related("book")
+            .filter(desk="east")
+            .union(lib.Loan.objects.order_by().select_related("book"))
+            .exists()
+        ),
         "union, counted": lambda lib: (
             lib.Author.objects.filter(active=True)
             .union(lib.Author.objects.filter(active=False))
