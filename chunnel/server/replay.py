@@ -140,7 +140,7 @@ class _Steps:
         if not declared or queryset.query.combinator:
             return queryset
         row = self._plan.row
-        if self._shown and (row is None or _shows_all(row)):
+        if _shows_all(row) if row is not None else self._shown:
             self._names = [name for name in declared if self._choice.shows(name)]
         wanted = {*self._names, *(declared.keys() & set(_first_parts(self._plan.steps)))}
         if not wanted:

@@ -6,11 +6,13 @@ import pytest
 from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Coalesce, Upper
 
-from chunnel.plans import Filter, Leaf, OrderBy, Plan
+from chunnel import ModelRPC, register
+from chunnel.plans import Distinct, Filter, Leaf, OrderBy, Plan, Values
+from chunnel.registry import Registry
 from chunnel.server.declared import apart
 from tests.apps.library.models import Book, Publisher
 
-from .caller import Caller
+from .caller import Caller, lent
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -58,3 +60,18 @@ def test_rows_that_a_filter_gives_twice(call: Caller) -> None:
     plan = PUBLISHERS.then(Filter(Leaf("books__price__gt", 30))).then(OrderBy(("id",)))
     rows = call.query(plan)
     assert len(rows.columns[0]) == call.query(plan, "count") > len(SIZES)
+
+
+def test_rows_that_differ_by_what_is_declared_alone(db: None) -> None:
+    """They are as many as are counted."""
+    registry = Registry()
+
+    class SizeRPC(ModelRPC):
+        fields = ("founded", "size")
+        annotations = {"size": Count("books")}  # noqa: RUF012
+
+    Publisher.objects.update(founded=None)
+    register(Publisher, app_label="library", registry=registry)(SizeRPC)
+    with lent(registry=registry) as call:
+        plan = PUBLISHERS.then(Values(())).then(OrderBy(())).then(Distinct())
+        assert len(call.query(plan).columns[0]) == call.query(plan, "count") == 3
