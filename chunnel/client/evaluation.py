@@ -23,6 +23,7 @@ from .expressions import default_alias
 from .keyed import OF_VALUES, Keyed, keyed
 from .models import RemoteInstance
 from .planned import Known, Question, Request
+from .prefetched import prefetched
 from .relations import lead_back
 from .rows import named_row, read_row, read_rows
 from .signature import find_model
@@ -37,7 +38,8 @@ class Evaluation(Combining):
     # Rows
 
     def _read(self, batch: RowSet) -> Iterator[Any]:
-        rows = read_rows(self.model, batch, self._row, self._mode)
+        tree = prefetched(self._plan)
+        rows = read_rows(self.model, batch, self._row, self._mode, tree)
         return rows if self._known is None else map(self._led_back, rows)
 
     def _fetched(self, request: Request | None = None) -> Iterator[Any]:

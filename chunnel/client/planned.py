@@ -354,8 +354,8 @@ class PlannedQuerySet(QuerySet[Any]):
     @property
     def _root(self) -> Plan:
         """The plan without what only reading knows: what rows are created under."""
-        steps = self._plan.steps
-        return Plan(self._label, steps[:1] if steps and isinstance(steps[0], Of) else ())
+        of = self._last(Of)
+        return Plan(self._label, () if of is None else (of,))
 
     @property
     def ordered(self) -> bool | None:  # type: ignore[override]

@@ -13,6 +13,7 @@ from ..plans import Of, Plan
 from ..values import Relation
 from .managers import RemoteManager
 from .options import DEFAULT_OPTIONS
+from .prefetched import Rows
 from .querysets import RemoteQuerySet
 from .relations import _class_of, check_related, forget
 from .remotes import Remote, get_remote
@@ -46,12 +47,15 @@ class RelatedManager(RemoteManager):
         instance, name = self._instance, self._relation.name
         owner = instance._chunnel_class
         step = Of(".".join(owner._chunnel_path), instance.pk, name)
-        made = RemoteQuerySet(self.model, Plan(".".join(self.model._chunnel_path), (step,)))
+        rows = (instance._related or {}).get(name) or Rows(None)
+        # What its own steps join and count is of all rows: the one that narrows them comes last.
+        plan = Plan(".".join(self.model._chunnel_path), (*rows.steps, step))
+        made = RemoteQuerySet(self.model, plan)
         if instance._peers is not None:
             made._mode = "peers"
         if self._relation.back:
             made._known = (self._relation.back, instance)
-        made._result_cache = (instance._related or {}).get(name)
+        made._result_cache = rows.found
         return made
 
     def all(self) -> RemoteQuerySet:

@@ -12,6 +12,7 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
+from types import MappingProxyType
 from typing import Any
 
 from ..plans import Plan, Row, Values, ValuesList
@@ -20,17 +21,20 @@ from .classes import RemoteClass, class_for_name
 from .declared import attname, columns
 from .fetching import fetches_peers, join
 from .models import RemoteInstance, make_instance, make_instances
+from .prefetched import Prefetched, Rows, Tree, prefetched
 from .relations import remember
 from .remotes import get_remote
 from .signature import find_model
 
+NOTHING: Tree = MappingProxyType({})
+
 
 def instances(
-    model: RemoteClass, rows: RowSet, mode: str | None = None
+    model: RemoteClass, rows: RowSet, mode: str | None = None, tree: Tree = NOTHING
 ) -> Iterator[RemoteInstance]:
     """Yield the instances that the columns of ``rows`` describe, with what they lead to.
 
-    ``mode`` is the fetch mode that their queryset was given.
+    ``mode`` is the fetch mode that their queryset was given and ``tree`` what it prefetched.
     """
     found: dict[str, Iterable[Any]] = dict(zip(rows.names, rows.columns, strict=True))
     keys = found.pop(PK_COLUMN)
@@ -49,20 +53,27 @@ def instances(
     if peers or rows.related:
         made = list(made)
         for each in rows.related:
-            _attach(model._chunnel_alias, made, each, mode)
+            _attach(model._chunnel_alias, made, each, mode, tree.get(each.name))
         if peers:
             join(made)
     yield from made
 
 
-def _attach(alias: str, owners: list[RemoteInstance], related: Related, mode: str | None) -> None:
+def _attach(
+    alias: str,
+    owners: list[RemoteInstance],
+    related: Related,
+    mode: str | None,
+    how: Prefetched | None,
+) -> None:
     """Give each owner what a relation of it leads to."""
     model = class_for_name(alias, related.rows.model or "")
     if not isinstance(model, RemoteClass):
         culprit = str(related.rows.model)[:80]
         raise ValueError(f"{alias} sent rows of {culprit!r}, which names no model")  # noqa: TRY004
-    others = list(instances(model, related.rows, mode))
+    others = list(instances(model, related.rows, mode, how.below if how else NOTHING))
     name = related.name
+    steps = how.plan.steps if how is not None and how.plan is not None else ()
     back = _back(owners, related)
     for owner, place in zip(owners, related.places, strict=True):
         value: Any
@@ -73,6 +84,8 @@ def _attach(alias: str, owners: list[RemoteInstance], related: Related, mode: st
         for other in value if related.many else (value,):
             if back and other is not None:
                 remember(other, back, owner)
+        if related.many and not related.listed:
+            value = Rows(value, steps)
         state = owner.__dict__
         if related.listed:
             state[name] = value
@@ -105,11 +118,15 @@ def read_instance(model: RemoteClass, row: InstanceRow, mode: str | None = None)
 
 
 def read_rows(
-    model: RemoteClass, rows: RowSet, row: Row | None, mode: str | None = None
+    model: RemoteClass,
+    rows: RowSet,
+    row: Row | None,
+    mode: str | None = None,
+    tree: Tree = NOTHING,
 ) -> Iterator[Any]:
     """Yield the rows of one batch in the form that the plan's ``row`` step asks for."""
     if row is None:
-        yield from instances(model, rows, mode)
+        yield from instances(model, rows, mode, tree)
     elif isinstance(row, Values):
         for values in zip(*rows.columns, strict=True):
             yield dict(zip(rows.names, values, strict=True))
@@ -128,7 +145,8 @@ def read_row(model: RemoteClass, value: Any, plan: Plan | None, mode: str | None
     if isinstance(value, InstanceRow):
         return read_instance(model, value, mode)
     if isinstance(value, RowSet) and (plan is None or plan.row is None):
-        return next(instances(model, value, mode), None)
+        tree = NOTHING if plan is None else prefetched(plan)
+        return next(instances(model, value, mode, tree), None)
     row = plan.row if plan is not None else None
     if value is not None and isinstance(row, ValuesList) and row.named:
         return named_row(row.names or _readable(model))(*value)

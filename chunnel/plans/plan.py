@@ -146,7 +146,10 @@ class Nothing(NamedTuple):
 
 
 class Of(NamedTuple):
-    """The rows that a relation of one instance leads to: ``branch.accounts``. The first step.
+    """The rows that a relation of one instance leads to: ``branch.accounts``.
+
+    It is the first step, or follows those of the queryset by which the rows were prefetched; no
+    slice, combination or choice of values stands before it.
 
     ``model`` is the remote name of the instance's model and ``key`` its primary key.
     """

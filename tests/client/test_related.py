@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import NotSupportedError
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 
 from chunnel import CallError, RemoteError, remote, remotes
 from chunnel.client.querysets import RemoteQuerySet
@@ -79,6 +79,26 @@ def test_prefetched_by_a_queryset() -> None:
         found = {each.name: [book.isbn for book in each.books.all()] for each in publishers}
     assert found["Empty"] == []
     assert found["Blotter"] == sorted(found["Blotter"], reverse=True) != []
+
+
+def test_refining_what_a_queryset_prefetched() -> None:
+    """Its conditions, order and annotations stay; what writes forgets them with the rows."""
+    dear = shelf.Book.objects.filter(price__gt=40).order_by("-isbn").annotate(n=Count("authors"))
+    publishers = shelf.Publisher.objects.prefetch_related(Prefetch("books", dear))
+    for made in (
+        publishers.get(name="Blotter"),
+        publishers.filter(name="Blotter").first(),
+        next(publishers.filter(name="Blotter").iterator(100)),
+        pickle.loads(pickle.dumps(publishers.get(name="Blotter"))),
+    ):
+        with assertNumRPCs(1):
+            found = [(book.isbn, book.n) for book in made.books.filter(pages__gt=0)]
+        wanted = local.Publisher.objects.get(name="Blotter").books.filter(price__gt=40)
+        counted = wanted.order_by("-isbn").annotate(n=Count("authors"))
+        assert found == [(book.isbn, book.n) for book in counted] != []
+        assert 0 < len(found) < local.Book.objects.filter(publisher__name="Blotter").count()
+    made.books.create(isbn="new", title="New", price=1, pages=1, added=_due())
+    assert made.books.get(price=1).publisher is made
 
 
 def test_unsaved() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 from django.db.models import Count, F, Prefetch
 
@@ -253,6 +255,86 @@ def _asks(book: object) -> None:
     list(book.tags.all())  # type: ignore[attr-defined]
     raise AssertionError
 
+
+def _refined(refine: Callable[[Any], Any], path: str = "books") -> Callable[[Any], Any]:
+    """Return a body that refines what a Prefetch with a queryset brought."""
+
+    def body(lib: Any) -> Any:
+        books = lib.Book.objects.filter(pages__gt=100).order_by("-pages")
+        books = books.annotate(n=Count("authors"))
+        owners = lib.Author if path == "books" else lib.Publisher
+        [owner] = owners.objects.filter(pk=2).prefetch_related(Prefetch("books", books))
+        return refine(owner.books)
+
+    return body
+
+
+test_refining_what_was_prefetched = reading(
+    {
+        f"{name}, {of}": _refined(refine, path)
+        for of, path in {"one": "books", "of one": "publisher"}.items()
+        for name, refine in {
+            "filter": lambda books: books.filter(genre="novel"),
+            "filter on the relation": lambda books: books.filter(authors__name__gt="B"),
+            "exclude": lambda books: books.exclude(genre="novel"),
+            "order": lambda books: books.order_by("isbn"),
+            "reversed": lambda books: books.all().reverse(),
+            "sliced after": lambda books: books.filter(price__gt=0)[:1],
+            "counted": lambda books: books.filter(price__gt=0).count(),
+            "first": lambda books: books.filter(price__gt=0).first(),
+            "aggregate": lambda books: books.aggregate(n=Count("pk")),
+            "values": lambda books: books.values("isbn", "n"),
+            "annotated": lambda books: books.annotate(m=F("n") + 1),
+        }.items()
+    },
+    number=2,
+)
+
+test_further_prefetched = reading(
+    {
+        "deeper": lambda lib: [
+            book.tags.filter(slug__gt="d").order_by("pk")
+            for publisher in lib.Publisher.objects.filter(pk=2).prefetch_related(
+                Prefetch("books", lib.Book.objects.order_by("isbn")),
+                Prefetch("books__tags", lib.Tag.objects.exclude(slug="rare")),
+            )
+            for book in publisher.books.all()[:1]
+        ],
+        "within": lambda lib: [
+            book.tags.filter(slug__gt="d").order_by("pk")
+            for publisher in lib.Publisher.objects.filter(pk=2).prefetch_related(
+                Prefetch(
+                    "books",
+                    lib.Book.objects.order_by("isbn").prefetch_related(
+                        Prefetch("tags", lib.Tag.objects.exclude(slug="rare"))
+                    ),
+                    to_attr="some",
+                )
+            )
+            for book in publisher.some[:1]
+        ],
+        "beyond a foreign key": lambda lib: (
+            lib.Book.objects.select_related("publisher")
+            .prefetch_related(Prefetch("publisher__books", lib.Book.objects.filter(pages__gt=100)))
+            .get(isbn="9780000000001")
+            .publisher.books.order_by("-isbn")
+        ),
+        "without a queryset": lambda lib: (
+            lib.Publisher.objects.prefetch_related("books").get(pk=2).books.order_by("-isbn")
+        ),
+        "of another's relation": requests(
+            3,
+            lambda lib: (
+                lib.Publisher.objects.prefetch_related(
+                    Prefetch("books", lib.Author.objects.get(pk=2).books.filter(pages__gt=0))
+                )
+                .get(pk=2)
+                .books.order_by("-isbn")
+            ),
+        ),
+    },
+    number=2,
+)
 
 test_managers = reading(
     {

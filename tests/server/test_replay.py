@@ -310,6 +310,10 @@ INSTANCES: list[tuple[Plan, Callable[[], QuerySet[Any]]]] = [
         lambda: Category(pk=1, code="all").children.order_by("id"),
     ),
     (plan(BOOKS, Of("library.Publisher", "nonsense", "books")), Book.objects.none),
+    (
+        plan(BOOKS, Filter(CHEAP), Of("library.Author", 2, "books"), OrderBy(("isbn",))),
+        lambda: Book.objects.filter(price__lt=30).filter(authors__pk=2).order_by("isbn"),
+    ),
 ]
 
 

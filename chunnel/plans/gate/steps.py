@@ -52,13 +52,18 @@ from .values import check_value
 def judge_steps(scope: Scope, plan: Plan, depth: int) -> None:
     """Judge every step of a plan for the scope's model. ``depth`` counts the levels around it."""
     scope.bill.add_steps(len(plan.steps))
-    for position, step in enumerate(plan.steps):
+    before: set[type[Any]] = set()
+    for step in plan.steps:
         kind = type(step)
         found = _JUDGES.get(kind)
         if found is None:
             raise QueryRefused(f"{scope.bill.model}: {kind.__name__} is no step of a plan.")
-        if kind is Of and position:
-            raise QueryRefused(f"{scope.bill.model}: only a first step leads from an instance.")
+        if kind is Of and not before.isdisjoint(_UNFILTERED):
+            raise QueryRefused(
+                f"{scope.bill.model}: a step that leads from an instance stands before slices, "
+                f"combinations and values."
+            )
+        before.add(kind)
         found(scope, step, depth + 1)
 
 
@@ -264,6 +269,8 @@ def _orders(plan: Plan) -> Iterator[OrderBy]:
         elif isinstance(step, Merge):
             yield from _orders(step.plan)
 
+
+_UNFILTERED = (Slice, Combine, Values, ValuesList, Dates, Datetimes)  # and no Of follows them
 
 _JUDGES: dict[type, Callable[[Scope, Any, int], None]] = {
     Filter: _filter,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chunnel.plans import (
+    DEFAULT_LIMITS,
     Alias,
     Annotate,
     Call,
@@ -123,8 +124,16 @@ class TestOf:
     def test_others(self, step: Of) -> None:
         assert not allowed(step)
 
-    def test_comes_first(self) -> None:
-        assert "only a first step" in refusal(Reverse(), Of("bank.Branch", 5, "accounts"))
+    @pytest.mark.parametrize("step", [Slice(0, 5), Values(("uid",)), ValuesList(("uid",))])
+    def test_stands_before_what_cannot_be_filtered(self, step: Any) -> None:
+        of = Of("bank.Branch", 5, "accounts")
+        assert "stands before slices" in refusal(step, of)
+        assert allowed(Reverse(), of, step)
+
+    def test_each_is_a_join(self) -> None:
+        of = Of("bank.Branch", 5, "accounts")
+        assert allowed(*[of] * DEFAULT_LIMITS.query_joins)
+        assert "QUERY_JOINS" in refusal(of, *[of] * DEFAULT_LIMITS.query_joins)
 
 
 class TestPrefetch:
