@@ -74,7 +74,7 @@ def _attach(
     others = list(instances(model, related.rows, mode, how.below if how else NOTHING))
     name = related.name
     steps = how.plan.steps if how is not None and how.plan is not None else ()
-    back = _back(owners, related)
+    back = _back(owners, related, how)
     for owner, place in zip(owners, related.places, strict=True):
         value: Any
         if related.many:
@@ -95,16 +95,17 @@ def _attach(
             owner._related[name] = value
 
 
-def _back(owners: list[RemoteInstance], related: Related) -> str:
+def _back(owners: list[RemoteInstance], related: Related, how: Prefetched | None) -> str:
     """Return the relation by which those that a relation leads to lead back to their one owner."""
-    if not owners or related.listed:
+    if not owners or (related.listed and how is None):
         return ""
+    name = how.relation if how is not None else related.name
     for each in owners[0]._relations:
-        if each.name == related.name:
+        if each.name == name:
             return each.back
     label = ".".join(owners[0]._chunnel_class._chunnel_path)
     for each in related.rows.relations:  # of a one-to-one, the other end
-        if (each.back, each.model, each.many) == (related.name, label, False):
+        if (each.back, each.model, each.many) == (name, label, False):
             return each.name
     return ""
 

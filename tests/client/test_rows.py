@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chunnel import remote
+from chunnel.client.prefetched import Prefetched
 from chunnel.client.rows import instances, named_row, read_row, read_rows
 from chunnel.plans import Plan, Values, ValuesList
 from chunnel.values import InstanceRow, Related, Relation, RowSet
@@ -106,6 +107,18 @@ class TestRelated:
         assert isinstance(first.valid, list)
         one, *_ = self._accounts(Related("home", False, True, self.BRANCHES, [1, None, None]))
         assert one.home.city == "Bonn"
+
+    def test_listed_leads_back(self) -> None:
+        """Where the plan says which relation it was, and a foreign key makes that relation."""
+        cards = RowSet("money.Card", ("pk",), ([4, 5],))
+        columns = ([1, 2], ["a", "b"])
+        relations = (Relation("cards", "money.Card", many=True, back="account"),)
+        related = (Related("valid", True, True, cards, [[1], [0]]),)
+        rows = RowSet("money.Account", ("pk", "uid"), columns, (), relations, related)
+        tree = {"valid": Prefetched("cards", None, {})}
+        first, second = instances(Account, rows, None, tree)
+        assert first.valid[0].account is first
+        assert second.valid[0].account is second
 
     def test_deeper(self) -> None:
         """Related rows have related rows, and several relations come at once."""

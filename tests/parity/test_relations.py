@@ -290,6 +290,60 @@ test_refining_what_was_prefetched = reading(
     number=2,
 )
 
+test_prefetched_to_an_attribute_leads_back = reading(
+    {
+        "many": lambda lib: [
+            (book.isbn, book.publisher.name, book.publisher is publisher)
+            for publisher in lib.Publisher.objects.prefetch_related(
+                Prefetch("books", lib.Book.objects.filter(pages__gt=100), to_attr="some")
+            )
+            for book in publisher.some
+        ],
+        "many, without a queryset": lambda lib: [
+            (book.isbn, book.publisher is publisher)
+            for publisher in lib.Publisher.objects.prefetch_related(
+                Prefetch("books", to_attr="some")
+            )
+            for book in publisher.some
+        ],
+        "deeper": lambda lib: [
+            (loan.desk, loan.number, loan.book is book, loan.book.publisher is publisher)
+            for publisher in lib.Publisher.objects.prefetch_related(
+                Prefetch("books", lib.Book.objects.all(), to_attr="some"),
+                Prefetch("some__loans", lib.Loan.objects.all(), to_attr="lent"),
+            )
+            for book in publisher.some
+            for loan in book.lent
+        ],
+        "to itself": lambda lib: [
+            (category.code, child.parent is category)
+            for category in lib.Category.objects.order_by("pk").prefetch_related(
+                Prefetch("children", lib.Category.objects.order_by("pk"), to_attr="below")
+            )
+            for child in category.below
+        ],
+        "one-to-one": lambda lib: [
+            getattr(profile.writer, "profile", None) is profile
+            for profile in lib.Profile.objects.order_by("pk").prefetch_related(
+                Prefetch("author", lib.Author.objects.all(), to_attr="writer")
+            )
+        ],
+        "one-to-one, backwards": lambda lib: [
+            getattr(author, "about", None) and author.about.author is author
+            for author in lib.Author.objects.order_by("pk").prefetch_related(
+                Prefetch("profile", lib.Profile.objects.all(), to_attr="about")
+            )
+        ],
+        "a row by another way": lambda lib: [
+            (book.isbn, book.publisher.name)
+            for author in lib.Author.objects.order_by("pk").prefetch_related(
+                Prefetch("books", lib.Book.objects.select_related("publisher"), to_attr="some")
+            )
+            for book in author.some
+        ],
+    },
+)
+
 test_further_prefetched = reading(
     {
         "deeper": lambda lib: [
