@@ -478,11 +478,13 @@ ROWS: list[tuple[Plan, Callable[[], QuerySet[Any]]]] = [
             OrderBy(()),
             ValuesList(("isbn",)),
             Combine("union", True, (plan(LOANS, OrderBy(()), ValuesList(("desk",))),)),
+            OrderBy(("isbn",)),
         ),
         lambda: (
             Book.objects.order_by()
             .values_list("isbn")
             .union(Loan.objects.order_by().values_list("desk"), all=True)
+            .order_by("isbn")
         ),
     ),
 ]
