@@ -45,6 +45,8 @@ from chunnel.plans import (
 from chunnel.plans.functions import EXTRACT_PARTS, FIELD_TYPES, FUNCTIONS, TRUNC_PARTS
 from chunnel.plans.plan import Fetch
 
+_UNFILTERED = Slice | Combine | Values | ValuesList | Dates | Datetimes
+
 
 class Names(NamedTuple):
     """What is legal of one model."""
@@ -198,6 +200,9 @@ class Writer:
         writer = Writer(self.draw, model, around)
         first = [Of(owner, 1, name) for owner, name in writer.names.of if self.draw(FLAGS)][:1]
         steps = [writer.step(depth) for _ in range(self.draw(st.integers(0, 2)))]
+        early = not any(isinstance(each, _UNFILTERED) for each in steps)
+        if early and self.draw(FLAGS):  # as after the steps of a Prefetch's queryset
+            return Plan(model, (*steps, *first))
         return Plan(model, (*first, *steps))
 
     def step(self, depth: int) -> Any:
