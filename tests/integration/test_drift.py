@@ -194,7 +194,7 @@ class TestReplaced:
         other.colour = "blue"
         with _says(QueryRefused, "colour"):
             other.save()
-        with pytest.raises(ValueError, match="do not exist in this model.*colour"):
+        with pytest.raises(ValueError, match=r"do not exist in this model.*colour"):
             other.save(update_fields=["colour"])
         other.name = "other"
         other.save(update_fields=["name"])
