@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client.names import remote as remote
+    from .client.remotes import WriteInTransactionWarning as WriteInTransactionWarning
     from .client.remotes import remotes as remotes
+    from .client.repeats import RepeatedRequestWarning as RepeatedRequestWarning
     from .context import current_call as current_call
     from .exceptions import UNSET as UNSET
     from .exceptions import AlreadyExposed as AlreadyExposed
@@ -54,6 +56,8 @@ _HOMES = {
     "ModelRPC": ".registry",
     "remote": ".client.names",
     "remotes": ".client.remotes",
+    "RepeatedRequestWarning": ".client.repeats",
+    "WriteInTransactionWarning": ".client.remotes",
     "current_call": ".context",
     "WireType": ".values",
     **dict.fromkeys(

@@ -69,15 +69,14 @@ def test_rows_that_are_values(name: str) -> None:
     assert row == ({"slug": "rare"} if name == "values" else ("rare",))
 
 
-@pytest.mark.skipif(
-    not hasattr(django_paginator, "AsyncPaginator"), reason="Django 6.0 brought AsyncPaginator"
-)
-def test_asynchronous_pages() -> None:
-    async def shown() -> list[str]:
-        pages = django_paginator.AsyncPaginator(library.Book.objects.order_by("isbn"), 10)
-        page = await pages.apage(3)
-        return [book.isbn async for book in page]
+if hasattr(django_paginator, "AsyncPaginator"):  # which Django 6.0 brought
 
-    with assertNumRPCs(2):
-        found = asyncio.run(shown())
-    assert found == [f"97800000{place:05d}" for place in range(20, 24)]
+    def test_asynchronous_pages() -> None:
+        async def shown() -> list[str]:
+            pages = django_paginator.AsyncPaginator(library.Book.objects.order_by("isbn"), 10)
+            page = await pages.apage(3)
+            return [book.isbn async for book in page]
+
+        with assertNumRPCs(2):
+            found = asyncio.run(shown())
+        assert found == [f"97800000{place:05d}" for place in range(20, 24)]

@@ -147,7 +147,7 @@ def test_escapes_and_white_space_of_other_writers_are_taken() -> None:
         '{"$rows":["m",[],[],[],[],[["b",false,false,{"$rows":["m.B",[],[],[]]},[]]]]}',
         '{"$rows":["m",[],[],[],[],[["b",false,false,["m.B",[],[],[]],[0]]]]}',
         '{"$row":["m",7,[],[],null,[],[["b","m.B"]]]}',
-        '{"$row":["m",7,[],[],null,[],[],[]]}',
+        '{"$row":["m",7,[],[],null,[],[],[],[]]}',
         '{"$":1}',
         '{"$tuple":1}',
         '{"$set":[[]]}',
